@@ -1,0 +1,4 @@
+//! Prepared keys: parsed once, used by every operation.
+
+/// A key ready for use.
+pub struct Key {}

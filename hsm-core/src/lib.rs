@@ -1,0 +1,14 @@
+//! Everything an HSM is: users and their lockout, sessions, objects, mechanisms, and the store
+//! they live in. No sockets, no HTTP, no async runtime, no threads.
+//!
+//! Start reading at `token` (the facade), `mechanism` (the table) and `store` (what is on disk).
+#![deny(unsafe_code)]
+
+pub mod clock;
+pub mod crypto;
+pub mod error;
+pub mod key;
+pub mod mechanism;
+
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, HandleRole};

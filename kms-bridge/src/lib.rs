@@ -1,0 +1,2 @@
+//! `kms-bridge` will be the KMS side. Nothing is here yet: see the README for what works today.
+#![forbid(unsafe_code)]

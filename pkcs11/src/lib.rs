@@ -1,0 +1,1 @@
+//! The PKCS#11 C ABI over `hsm-core`.
