@@ -9,6 +9,7 @@ pub mod crypto;
 pub mod error;
 pub mod key;
 pub mod mechanism;
+pub mod object;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, HandleRole};

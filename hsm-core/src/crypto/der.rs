@@ -16,6 +16,7 @@ pub mod tag {
     pub const SEQUENCE: u8 = 0x30;
     pub const CONTEXT_0: u8 = 0xa0;
     pub const CONTEXT_1: u8 = 0xa1;
+    pub const CONTEXT_1_PRIMITIVE: u8 = 0x81;
 }
 
 /// What is left to read.
