@@ -24,7 +24,9 @@ pub(crate) use derived::{EC_OID, RSA_OID, ec_algorithm, ec_point, rsa_algorithm}
 pub use derived::{check_value, complete};
 
 /// The longest generic secret in bytes: far beyond use, and a bound for every buffer.
-pub const MAX_SECRET_LEN: usize = 65_536;
+pub const MAX_SECRET_LEN: usize = MAX_SECRET_SIZE as usize;
+/// [`MAX_SECRET_LEN`] as the mechanism table has it.
+pub(crate) const MAX_SECRET_SIZE: u32 = 65_536;
 /// RSA moduli in bits that are accepted: below is broken, above is what AWS-LC refuses.
 pub const RSA_BITS: core::ops::RangeInclusive<u32> = 1024..=16_384;
 

@@ -32,20 +32,14 @@ impl Curve {
 
     const fn facts(self) -> Facts {
         match self {
-            Self::P224 => {
-                Facts { oid: &[0x2b, 0x81, 0x04, 0x00, 0x21], names: &["secp224r1", "P-224"], bits: 224 }
-            }
+            Self::P224 => Facts { oid: &[0x2b, 0x81, 0x04, 0x00, 0x21], names: &["secp224r1", "P-224"], bits: 224 },
             Self::P256 => Facts {
                 oid: &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07],
                 names: &["secp256r1", "prime256v1", "P-256"],
                 bits: 256,
             },
-            Self::P384 => {
-                Facts { oid: &[0x2b, 0x81, 0x04, 0x00, 0x22], names: &["secp384r1", "P-384"], bits: 384 }
-            }
-            Self::P521 => {
-                Facts { oid: &[0x2b, 0x81, 0x04, 0x00, 0x23], names: &["secp521r1", "P-521"], bits: 521 }
-            }
+            Self::P384 => Facts { oid: &[0x2b, 0x81, 0x04, 0x00, 0x22], names: &["secp384r1", "P-384"], bits: 384 },
+            Self::P521 => Facts { oid: &[0x2b, 0x81, 0x04, 0x00, 0x23], names: &["secp521r1", "P-521"], bits: 521 },
             Self::Secp256k1 => Facts { oid: &[0x2b, 0x81, 0x04, 0x00, 0x0a], names: &["secp256k1"], bits: 256 },
         }
     }

@@ -49,7 +49,7 @@ impl EcPublicKey {
     /// # Errors
     /// [`Refused`] when it does not verify.
     pub fn verify(&self, digest: &[u8], signature: &[u8]) -> Result<(), Refused> {
-        if signature.len() % 2 != 0 {
+        if !signature.len().is_multiple_of(2) {
             return Err(Refused);
         }
         let (r, s) = signature.split_at(signature.len() / 2);
@@ -77,9 +77,7 @@ impl EcPrivateKey {
         check(unsafe { lc::EC_KEY_set_private_key(key.as_ptr(), scalar.as_ptr()) })?;
         let point = key.new_point()?;
         // SAFETY: all are live and of one curve; null leaves out the second product.
-        check(unsafe {
-            lc::EC_POINT_mul(key.group(), point.as_ptr(), scalar.as_ptr(), null(), null(), null_mut())
-        })?;
+        check(unsafe { lc::EC_POINT_mul(key.group(), point.as_ptr(), scalar.as_ptr(), null(), null(), null_mut()) })?;
         // SAFETY: both are live and of the same curve; the point is copied.
         check(unsafe { lc::EC_KEY_set_public_key(key.as_ptr(), point.as_ptr()) })?;
         Ok(Self(key))

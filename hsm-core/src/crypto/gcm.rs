@@ -44,14 +44,7 @@ impl GcmKey {
     ///
     /// # Errors
     /// [`Refused`] for lengths outside the standard's.
-    pub fn seal(
-        &self,
-        iv: &[u8],
-        aad: &[u8],
-        input: &[u8],
-        output: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), Refused> {
+    pub fn seal(&self, iv: &[u8], aad: &[u8], input: &[u8], output: &mut [u8], tag: &mut [u8]) -> Result<(), Refused> {
         if output.len() != input.len() {
             return Err(Refused);
         }
@@ -138,13 +131,9 @@ impl GcmStream {
         // SAFETY: both objects are live; null leaves key and nonce for the second call.
         check(unsafe { lc::EVP_CipherInit_ex(context.as_ptr(), cipher, null_mut(), null(), null(), 1) })?;
         // SAFETY: this command takes a number and ignores the pointer.
-        check(unsafe {
-            lc::EVP_CIPHER_CTX_ctrl(context.as_ptr(), lc::EVP_CTRL_AEAD_SET_IVLEN, iv_len, null_mut())
-        })?;
+        check(unsafe { lc::EVP_CIPHER_CTX_ctrl(context.as_ptr(), lc::EVP_CTRL_AEAD_SET_IVLEN, iv_len, null_mut()) })?;
         // SAFETY: the key is as long as the cipher's, matched above; the nonce as long as was just set.
-        check(unsafe {
-            lc::EVP_CipherInit_ex(context.as_ptr(), null(), null_mut(), key.as_ptr(), iv.as_ptr(), 1)
-        })?;
+        check(unsafe { lc::EVP_CipherInit_ex(context.as_ptr(), null(), null_mut(), key.as_ptr(), iv.as_ptr(), 1) })?;
         let mut stream = Self(context);
         for part in aad.chunks(MAX_PART) {
             stream.call(part, null_mut())?;
@@ -188,9 +177,7 @@ impl GcmStream {
         let len = c_int::try_from(input.len()).map_err(|_| Refused)?;
         let mut written: c_int = 0;
         // SAFETY: reads `len` bytes of the slice; writes as many to `output` unless it is null.
-        check(unsafe {
-            lc::EVP_CipherUpdate(self.0.as_ptr(), output, &raw mut written, input.as_ptr(), len)
-        })
+        check(unsafe { lc::EVP_CipherUpdate(self.0.as_ptr(), output, &raw mut written, input.as_ptr(), len) })
     }
 }
 

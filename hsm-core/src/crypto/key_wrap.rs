@@ -22,9 +22,8 @@ pub fn wrap(key: &[u8], iv: &[u8; SEMIBLOCK], input: &[u8]) -> Result<Vec<u8>, R
     let schedule = Schedule::encrypt(key)?;
     let mut output = vec![0; input.len() + SEMIBLOCK];
     // SAFETY: the schedule is set; reads 8 bytes of nonce and `len` of input; writes `len` + 8.
-    let written = unsafe {
-        lc::AES_wrap_key(schedule.as_ptr(), iv.as_ptr(), output.as_mut_ptr(), input.as_ptr(), input.len())
-    };
+    let written =
+        unsafe { lc::AES_wrap_key(schedule.as_ptr(), iv.as_ptr(), output.as_mut_ptr(), input.as_ptr(), input.len()) };
     if usize::try_from(written) == Ok(output.len()) { Ok(output) } else { Err(refused()) }
 }
 
@@ -36,9 +35,8 @@ pub fn unwrap(key: &[u8], iv: &[u8; SEMIBLOCK], input: &[u8]) -> Result<Zeroizin
     let schedule = Schedule::decrypt(key)?;
     let mut output = Zeroizing::new(vec![0; input.len().checked_sub(SEMIBLOCK).ok_or(Refused)?]);
     // SAFETY: the schedule is set; reads 8 bytes of nonce and `len` of input; writes `len` - 8.
-    let written = unsafe {
-        lc::AES_unwrap_key(schedule.as_ptr(), iv.as_ptr(), output.as_mut_ptr(), input.as_ptr(), input.len())
-    };
+    let written =
+        unsafe { lc::AES_unwrap_key(schedule.as_ptr(), iv.as_ptr(), output.as_mut_ptr(), input.as_ptr(), input.len()) };
     if usize::try_from(written) == Ok(output.len()) { Ok(output) } else { Err(refused()) }
 }
 

@@ -298,16 +298,7 @@ fn private_object(numbers: &PrivateNumbers<'_>) -> Result<Owned<lc::RSA>, Refuse
     let iqmp = number(crt.coefficient)?;
     // SAFETY: the numbers are live and are copied.
     let rsa = unsafe {
-        new(
-            n.as_ptr(),
-            e.as_ptr(),
-            d.as_ptr(),
-            p.as_ptr(),
-            q.as_ptr(),
-            dmp1.as_ptr(),
-            dmq1.as_ptr(),
-            iqmp.as_ptr(),
-        )
+        new(n.as_ptr(), e.as_ptr(), d.as_ptr(), p.as_ptr(), q.as_ptr(), dmp1.as_ptr(), dmq1.as_ptr(), iqmp.as_ptr())
     };
     // SAFETY: a new object, or null.
     unsafe { Owned::new(rsa) }

@@ -176,9 +176,8 @@ impl Oaep {
             return Err(Refused);
         }
         // SAFETY: the context is live; `label` is of AWS-LC's allocator, which it takes over.
-        let set = check(unsafe {
-            lc::EVP_PKEY_CTX_set0_rsa_oaep_label(context.as_ptr(), label.cast(), self.label.len())
-        });
+        let set =
+            check(unsafe { lc::EVP_PKEY_CTX_set0_rsa_oaep_label(context.as_ptr(), label.cast(), self.label.len()) });
         if set.is_err() {
             // SAFETY: on failure the label stays the caller's.
             unsafe { lc::OPENSSL_free(label) };
