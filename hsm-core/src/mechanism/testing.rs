@@ -7,7 +7,7 @@ use hsm_types::{AttributeType, KeyType, MechanismType, ObjectClass, Params, Temp
 
 use super::{Cipher, MechanismDef, Signer, Verifier, find};
 use crate::crypto::curve::Curve;
-use crate::crypto::der::{self, Reader, tag};
+use crate::crypto::der::{self, tag};
 use crate::error::Error;
 use crate::key::Key;
 use crate::object::pkcs8;
@@ -215,13 +215,4 @@ pub(super) fn verify_in_parts(
 /// Bytes that differ from each other, for messages.
 pub(super) fn message(len: usize) -> Vec<u8> {
     (0..len).map(|at| u8::try_from(at * 7 % 251).unwrap()).collect()
-}
-
-/// The modulus and exponent in a `SubjectPublicKeyInfo` of RSA.
-pub(super) fn rsa_info(info: &[u8]) -> (Vec<u8>, Vec<u8>) {
-    let mut info = Reader::new(der::only(tag::SEQUENCE, info).unwrap());
-    info.read(tag::SEQUENCE).unwrap();
-    let key = info.read(tag::BIT_STRING).unwrap();
-    let mut key = Reader::new(der::only(tag::SEQUENCE, &key[1..]).unwrap());
-    (key.read_unsigned().unwrap().to_vec(), key.read_unsigned().unwrap().to_vec())
 }
