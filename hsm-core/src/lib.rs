@@ -4,11 +4,15 @@
 //! Start reading at `token` (the facade), `mechanism` (the table) and `store` (what is on disk).
 #![deny(unsafe_code)]
 
+pub mod authenticate;
 pub mod clock;
 pub mod crypto;
 pub mod error;
 pub mod key;
+pub mod lockout;
 pub mod mechanism;
+pub mod store;
+pub mod user;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, HandleRole};
