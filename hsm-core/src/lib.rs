@@ -4,6 +4,7 @@
 //! Start reading at `token` (the facade), `mechanism` (the table) and `store` (what is on disk).
 #![deny(unsafe_code)]
 
+pub mod audit;
 pub mod authenticate;
 pub mod clock;
 pub mod crypto;
