@@ -307,3 +307,6 @@ impl Strikes {
 fn deadline() -> Instant {
     Instant::now() + PATIENCE
 }
+
+#[cfg(test)]
+mod tests;

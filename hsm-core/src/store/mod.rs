@@ -5,7 +5,9 @@
 
 pub mod barrier;
 mod batch;
-mod files;
+#[cfg(test)]
+pub(crate) mod child;
+pub(crate) mod files;
 pub mod fork;
 pub mod journal;
 pub mod keyring;
