@@ -14,6 +14,7 @@ pub mod lockout;
 pub mod mechanism;
 pub mod store;
 pub mod user;
+pub mod object;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, HandleRole};

@@ -1,0 +1,73 @@
+//! HMAC: `CKM_SHA_1_HMAC` and its relatives, whole and cut to a length (`_GENERAL`).
+
+use std::sync::Arc;
+
+use hsm_types::{KeyType, MechanismType, Params};
+
+use super::mac::{Mac, MacOperation};
+use super::{KeySizes, MechanismDef, Ops, params};
+use crate::crypto::digest::Hash;
+use crate::crypto::hmac::{Context, Tag};
+use crate::error::Error;
+use crate::key::{Key, MAX_SECRET_SIZE};
+
+macro_rules! hmac {
+    ($($hash:ident, $key_type:ident: $whole:ident, $general:ident;)*) => { $(
+        hmac!(@row $whole, $key_type, |params: &Params, key| {
+            params::none(params)?;
+            Ok(Box::new(new(Hash::$hash, key, Hash::$hash.len())?))
+        });
+        hmac!(@row $general, $key_type, |params: &Params, key| {
+            Ok(Box::new(new(Hash::$hash, key, params::mac_len(params, Hash::$hash.len())?)?))
+        });
+    )* };
+    (@row $id:ident, $key_type:ident, $new:expr) => {
+        #[doc = concat!("`CKM_", stringify!($id), "`.")]
+        pub(super) static $id: MechanismDef = MechanismDef {
+            id: MechanismType::$id,
+            spec: "PKCS#11 v3.1, HMAC mechanisms; FIPS 198-1",
+            key_types: &[KeyType::GENERIC_SECRET, KeyType::$key_type],
+            key_sizes: KeySizes::Bytes { min: 1, max: MAX_SECRET_SIZE },
+            ops: Ops { sign: Some($new), verify: Some($new), ..Ops::NONE },
+        };
+    };
+}
+
+hmac! {
+    Sha1, SHA_1_HMAC: SHA_1_HMAC, SHA_1_HMAC_GENERAL;
+    Sha224, SHA224_HMAC: SHA224_HMAC, SHA224_HMAC_GENERAL;
+    Sha256, SHA256_HMAC: SHA256_HMAC, SHA256_HMAC_GENERAL;
+    Sha384, SHA384_HMAC: SHA384_HMAC, SHA384_HMAC_GENERAL;
+    Sha512, SHA512_HMAC: SHA512_HMAC, SHA512_HMAC_GENERAL;
+}
+
+struct Hmac {
+    hash: Hash,
+    key: Arc<Key>,
+}
+
+fn new(hash: Hash, key: &Arc<Key>, len: usize) -> Result<MacOperation<Hmac>, Error> {
+    key.secret()?;
+    Ok(MacOperation::new(Hmac { hash, key: Arc::clone(key) }, len))
+}
+
+impl Mac for Hmac {
+    type Context = Context;
+    type Tag = Tag;
+
+    fn start(&self) -> Result<Context, Error> {
+        Ok(self.key.secret()?.hmac(self.hash).context())
+    }
+
+    fn add(context: &mut Context, data: &[u8]) {
+        context.update(data);
+    }
+
+    fn end(context: Context) -> Tag {
+        context.finish()
+    }
+
+    fn whole(&self, data: &[u8]) -> Result<Tag, Error> {
+        Ok(self.key.secret()?.hmac(self.hash).tag(data))
+    }
+}
