@@ -19,6 +19,8 @@ pub mod hmac;
 pub mod kdf;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]
 pub mod key_wrap;
+#[allow(unsafe_code, reason = "reads memory that other processes write")]
+pub mod mapped;
 pub mod pkcs1;
 pub mod rng;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]
