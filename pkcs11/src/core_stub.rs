@@ -27,6 +27,9 @@ impl TokenDirectory {
     pub fn open(settings: Settings) -> R<Self> {
         Ok(Self)
     }
+    pub fn path(&self, id: SlotId) -> PathBuf {
+        PathBuf::new()
+    }
     pub fn slots(&self) -> R<Vec<SlotId>> {
         Ok(vec![SlotId(0)])
     }
@@ -117,7 +120,7 @@ impl Session {
     pub fn create_object(&self, t: Template) -> R<ObjectId> {
         Err(NOT_YET)
     }
-    pub fn copy_object(&self, o: ObjectId, t: Template) -> R<ObjectId> {
+    pub fn copy_object(&self, o: ObjectId, t: &Template) -> R<ObjectId> {
         Err(NOT_YET)
     }
     pub fn destroy_object(&self, o: ObjectId) -> R<()> {
@@ -129,10 +132,10 @@ impl Session {
     pub fn object(&self, o: ObjectId) -> R<ObjectView> {
         Err(NOT_YET)
     }
-    pub fn set_attributes(&self, o: ObjectId, t: Template) -> R<()> {
+    pub fn set_attributes(&self, o: ObjectId, t: &Template) -> R<()> {
         Err(NOT_YET)
     }
-    pub fn find_init(&self, t: Template) -> R<()> {
+    pub fn find_init(&self, t: &Template) -> R<()> {
         Err(NOT_YET)
     }
     pub fn find(&self, max: usize) -> R<Vec<ObjectId>> {

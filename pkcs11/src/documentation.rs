@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use hsm_core::mechanism::{KeySizes, MECHANISMS, MechanismDef};
+
 use crate::ffi::FUNCTIONS;
 
 fn functions() -> String {
@@ -22,6 +24,52 @@ fn functions() -> String {
     text
 }
 
+fn mechanisms() -> String {
+    let mut text = String::from(
+        "# Mechanisms\n\n\
+         Generated from the table in `hsm-core/src/mechanism/mod.rs`; do not edit.\n\n\
+         A mechanism that signs, verifies, encrypts, decrypts or digests in parts does so wherever PKCS#11 has both ways.\n\n\
+         | mechanism | what it does | keys | key sizes | specified in |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for definition in MECHANISMS {
+        let keys: Vec<_> = definition.key_types.iter().map(|kind| format!("`{kind}`")).collect();
+        let sizes = match definition.key_sizes {
+            KeySizes::None => String::new(),
+            KeySizes::Bits { min, max } => range(min, max, "bits"),
+            KeySizes::Bytes { min, max } => range(min, max, "bytes"),
+        };
+        let (does, keys) = (functions_of(definition), keys.join(", "));
+        writeln!(text, "| `{}` | {does} | {keys} | {sizes} | {} |", definition.id, definition.spec).unwrap();
+    }
+    text
+}
+
+fn functions_of(definition: &MechanismDef) -> String {
+    let ops = &definition.ops;
+    let all = [
+        ("generate key", ops.generate_key.is_some()),
+        ("generate key pair", ops.generate_key_pair.is_some()),
+        ("encrypt", ops.encrypt.is_some()),
+        ("decrypt", ops.decrypt.is_some()),
+        ("sign", ops.sign.is_some()),
+        ("verify", ops.verify.is_some()),
+        ("digest", ops.digest.is_some()),
+        ("wrap", ops.wrap.is_some()),
+        ("unwrap", ops.unwrap.is_some()),
+        ("derive", ops.derive.is_some()),
+    ];
+    let offered: Vec<_> = all.iter().filter(|(_, offered)| *offered).map(|(name, _)| *name).collect();
+    offered.join(", ")
+}
+
+fn range(min: u32, max: u32, unit: &str) -> String {
+    match (min, max) {
+        (min, max) if min == max => format!("{min} {unit}"),
+        (min, u32::MAX) => format!("from {min} {unit}"),
+        (min, max) => format!("{min}–{max} {unit}"),
+    }
+}
+
 fn check_or_write(name: &str, expected: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
     if std::env::var_os("KINKO_WRITE_DOCS").is_some() {
@@ -35,4 +83,9 @@ fn check_or_write(name: &str, expected: &str) {
 #[test]
 fn the_page_of_functions_is_current() {
     check_or_write("functions.md", &functions());
+}
+
+#[test]
+fn the_page_of_mechanisms_is_current() {
+    check_or_write("mechanisms.md", &mechanisms());
 }

@@ -127,6 +127,11 @@ impl Library {
         Ok(self.refreshed()?.tokens.slots()?)
     }
 
+    /// That there is such a slot, without opening its token.
+    pub(crate) fn check_slot(&self, id: SlotId) -> Result<(), Error> {
+        if self.open()?.tokens.slots()?.contains(&id) { Ok(()) } else { Err(hsm_core::Error::SlotIdInvalid.into()) }
+    }
+
     /// What is in a slot.
     pub(crate) fn slot(&self, id: SlotId) -> Result<Slot, Error> {
         Ok(self.open()?.tokens.slot(id)?)

@@ -26,7 +26,7 @@ pub(crate) fn close(library: &Library, handle: u64) -> Result<(), Error> {
 
 /// `C_CloseAllSessions`. All are closed even if one says an error; the first error is returned.
 pub(crate) fn close_all(library: &Library, slot: SlotId) -> Result<(), Error> {
-    library.slot(slot)?;
+    library.check_slot(slot)?;
     let mut outcome = Ok(());
     for session in library.sessions().remove_slot(slot)? {
         let closed = session.close();

@@ -1,5 +1,6 @@
 //! PKCS#11 v3.2 section 5.5: slots and tokens.
 
+use hsm_core::mechanism::{self, MECHANISMS};
 use hsm_types::{MechanismInfo, MechanismType, SlotId};
 
 use crate::core::{Slot, TokenInfo};
@@ -14,14 +15,11 @@ pub(crate) enum TokenState {
     Initialized(Box<TokenInfo>),
 }
 
-/// One line that tells a person which slot this is: the tokens' folder.
+/// One line that tells a person which slot this is: where its token is on disk. A token that cannot
+/// be opened has a slot nevertheless.
 pub(crate) fn description(library: &Library, id: SlotId) -> Result<String, Error> {
-    let open = library.open()?;
-    let state = match open.tokens.slot(id)? {
-        Slot::Free => "free",
-        Slot::Token(_) => "token",
-    };
-    Ok(format!("Kinko {state} slot {} in {}", id.0, open.directory.display()))
+    library.check_slot(id)?;
+    Ok(format!("Kinko slot {}: {}", id.0, library.open()?.tokens.path(id).display()))
 }
 
 /// `C_GetTokenInfo`.
@@ -32,14 +30,23 @@ pub(crate) fn token_info(library: &Library, id: SlotId) -> Result<TokenState, Er
     }
 }
 
-/// `C_GetMechanismList`.
+/// `C_GetMechanismList`. The free slot lists what its token will have.
 pub(crate) fn mechanisms(library: &Library, id: SlotId) -> Result<Vec<MechanismType>, Error> {
-    Ok(library.token(id)?.mechanisms())
+    match library.slot(id)? {
+        Slot::Free => Ok(MECHANISMS.iter().map(|definition| definition.id).collect()),
+        Slot::Token(token) => Ok(token.mechanisms()),
+    }
 }
 
 /// `C_GetMechanismInfo`.
 pub(crate) fn mechanism_info(library: &Library, id: SlotId, mechanism: MechanismType) -> Result<MechanismInfo, Error> {
-    Ok(library.token(id)?.mechanism_info(mechanism)?)
+    match library.slot(id)? {
+        Slot::Free => match mechanism::find(mechanism) {
+            Some(definition) => Ok(definition.info()),
+            None => Err(hsm_core::Error::MechanismInvalid(mechanism).into()),
+        },
+        Slot::Token(token) => Ok(token.mechanism_info(mechanism)?),
+    }
 }
 
 /// `C_InitToken`.

@@ -127,7 +127,7 @@ ck_functions! {
         /// Copies an object, with changes.
         fn C_CopyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE, ulCount: CK_ULONG, phNewObject: *mut CK_OBJECT_HANDLE) {
             session s(hSession) template template(pTemplate, ulCount) place copy(phNewObject)
-            => set(&copy, s.copy_object(ObjectId(hObject), template)?.0)
+            => set(&copy, s.copy_object(ObjectId(hObject), &template)?.0)
         }
         /// Destroys an object for good.
         fn C_DestroyObject(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE) {
@@ -144,11 +144,11 @@ ck_functions! {
         }
         /// Changes attributes of an object: all of them or none.
         fn C_SetAttributeValue(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE, ulCount: CK_ULONG) {
-            session s(hSession) template template(pTemplate, ulCount) => s.set_attributes(ObjectId(hObject), template)
+            session s(hSession) template template(pTemplate, ulCount) => s.set_attributes(ObjectId(hObject), &template)
         }
         /// Starts a search for objects with the attributes of a template.
         fn C_FindObjectsInit(hSession: CK_SESSION_HANDLE, pTemplate: *mut CK_ATTRIBUTE, ulCount: CK_ULONG) {
-            session s(hSession) template template(pTemplate, ulCount) => s.find_init(template)
+            session s(hSession) template template(pTemplate, ulCount) => s.find_init(&template)
         }
         /// Gives the next objects of a search.
         fn C_FindObjects(hSession: CK_SESSION_HANDLE, phObject: *mut CK_OBJECT_HANDLE, ulMaxObjectCount: CK_ULONG, pulObjectCount: *mut CK_ULONG) {
