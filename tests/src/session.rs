@@ -170,7 +170,8 @@ impl<'l> Session<'l> {
     /// `C_GenerateKey`.
     pub fn generate(&self, mechanism: &Mechanism, template: &[Attribute]) -> Result<Object, Rv> {
         let (mut c, mut key) = (CTemplate::new(template), 0);
-        mechanism.lend(|m| call!(self.library, C_GenerateKey(self.handle, m, c.as_mut_ptr(), c.len(), &raw mut key)))?;
+        mechanism
+            .lend(|m| call!(self.library, C_GenerateKey(self.handle, m, c.as_mut_ptr(), c.len(), &raw mut key)))?;
         Ok(key)
     }
 

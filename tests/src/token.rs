@@ -28,9 +28,12 @@ impl Token {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let token = Self { module, dir, label: label.into() };
         succeed(token.tool().args(["--init-token", "--slot-index", "0", "--label", label, "--so-pin", SO_PIN]));
-        succeed(token.labelled().args(["--login", "--login-type", "so", "--so-pin", SO_PIN, "--init-pin"]).args([
-            "--new-pin", USER_PIN,
-        ]));
+        succeed(
+            token
+                .labelled()
+                .args(["--login", "--login-type", "so", "--so-pin", SO_PIN, "--init-pin"])
+                .args(["--new-pin", USER_PIN]),
+        );
         token
     }
 
