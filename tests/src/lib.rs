@@ -7,6 +7,7 @@
 
 pub mod attribute;
 pub mod client;
+pub mod forked;
 pub mod mechanism;
 
 mod library;

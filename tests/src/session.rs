@@ -123,7 +123,6 @@ impl<'l> Session<'l> {
 
     /// `C_GetAttributeValue` of one attribute into a large buffer, and whatever is in the buffer
     /// after the call, be it refused or not.
-    #[must_use]
     pub fn probe(&self, object: Object, kind: CK_ATTRIBUTE_TYPE) -> (Result<(), Rv>, Vec<u8>) {
         let mut value = vec![0; 8192];
         let room = value.len() as CK_ULONG;

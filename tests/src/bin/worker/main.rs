@@ -4,6 +4,7 @@
 //! still know what it had been told.
 
 mod churn;
+mod destroy;
 mod guess;
 mod leave;
 mod update;
@@ -22,6 +23,7 @@ fn main() {
         ["churn", label, seed, operations, pins @ ..] => churn::run(label, number(seed), number(operations), pins),
         ["update", label, threads, each] => update::count_up(label, number(threads), number(each)),
         ["leave", label, how] => leave::with_everything_open(label, how),
+        ["destroy-all", label] => destroy::all(label),
         ["new-token", label] => {
             let _ = library().new_token(label);
         }
