@@ -10,8 +10,8 @@ use crate::model::{Dice, Model};
 const POINTS: u64 = 60;
 
 /// What a worker lists, if it gets to the end of its list.
-fn listing(rig: &Rig, label: &str) -> Option<Vec<String>> {
-    let (mut said, status) = rig.worker(&["churn", label, "0", "0", USER_PIN]).finish();
+fn listing(rig: &Rig, pin: &str) -> Option<Vec<String>> {
+    let (mut said, status) = rig.worker(&["churn", "whole", "0", "0", pin]).finish();
     assert!(matches!(status.code(), Some(0 | 101)), "a damaged store ended the process: {status}");
     said.sort();
     status.success().then_some(said)
@@ -27,9 +27,8 @@ fn a_changed_byte_is_never_a_wrong_value() {
         let (said, status) = rig.worker(&["churn", "whole", "7", "60", USER_PIN]).finish();
         said.iter().for_each(|line| model.hear(line));
         assert!(status.success(), "{status}");
-        let pin_changed = model.pins != [USER_PIN];
-        assert!(!pin_changed, "this seed changes no PIN");
-        let expected = listing(rig, "whole").expect("a whole store");
+        let pin = model.pins[0].clone();
+        let expected = listing(rig, &pin).expect("a whole store");
         let mut dice = Dice::thrown();
         println!("{dice:?}");
         let mut noticed = 0;
@@ -48,7 +47,7 @@ fn a_changed_byte_is_never_a_wrong_value() {
                 }
                 at -= bytes.len() as u64;
             }
-            match listing(rig, "whole") {
+            match listing(rig, &pin) {
                 Some(listed) => assert_eq!(listed, expected, "{dice:?}"),
                 None => noticed += 1,
             }
@@ -58,6 +57,6 @@ fn a_changed_byte_is_never_a_wrong_value() {
             kept.iter().for_each(|(file, bytes)| fs::write(file, bytes).expect("the file as it was"));
         }
         assert!(noticed > 0, "no change was noticed");
-        assert_eq!(listing(rig, "whole"), Some(expected), "the store as it was");
+        assert_eq!(listing(rig, &pin), Some(expected), "the store as it was");
     });
 }

@@ -90,7 +90,9 @@ fn only_an_admins_password_change_unlocks() {
         let library = rig.library();
         let slot = library.new_token("unlock");
         let session = library.open(slot, Access::ReadWrite).expect("a session");
-        while session.login(User::User, "wrong") != Err(Rv::PIN_LOCKED) {}
+        for _ in 0..5 {
+            assert_eq!(session.login(User::User, "wrong"), Err(Rv::PIN_INCORRECT));
+        }
         library.finalize().expect("C_Finalize");
         library.initialize().expect("C_Initialize");
         let session = library.open(slot, Access::ReadWrite).expect("a session");

@@ -26,12 +26,15 @@ pub fn many(label: &str, threads: u64, each: u64) {
     });
 }
 
+/// More guesses than any account allows.
+const ENOUGH: usize = 50;
+
 /// Guesses until the account is locked, saying `try` before each guess and its answer after it.
 pub fn until_locked(label: &str) {
     let library = library();
     let slot = library.slot_of(label).expect("the token");
     let session = library.open(slot, Access::ReadOnly).expect("a session");
-    loop {
+    for _ in 0..ENOUGH {
         say("try");
         let answer = session.login(User::User, "wrong");
         say(&name(answer));
