@@ -1,5 +1,7 @@
 //! Five strikes: at most five wrong passwords are evaluated, however many threads, processes or crashes.
 
+use std::time::Duration;
+
 use cryptoki_sys::{
     CK_FLAGS, CKF_USER_PIN_COUNT_LOW, CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKF_USER_PIN_TO_BE_CHANGED,
 };
@@ -144,7 +146,7 @@ fn a_kill_never_gives_a_guess_back() {
             loop {
                 let mut worker = rig.worker(&["guess-on", "killed"]);
                 worker.expect("try");
-                dice.spin(200_000_000);
+                dice.spin(Duration::from_millis(250));
                 worker.kill();
                 let mut said = worker.finish().0;
                 said.insert(0, "try".into());

@@ -11,5 +11,7 @@ mod model;
 mod new_token_seen;
 mod no_oracle;
 mod nothing_lost;
+mod random_calls;
 mod templates;
 mod two_processes;
+mod users_apart;

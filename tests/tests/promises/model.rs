@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::{Duration, Instant};
 use std::{env, hint};
 
 /// What may be true of one key.
@@ -143,9 +144,11 @@ impl Dice {
         self.state % limit
     }
 
-    /// Passes a random part of roughly `nanoseconds`: the point of a kill must fall anywhere.
-    pub fn spin(&mut self, nanoseconds: u64) {
-        for _ in 0..self.below(nanoseconds) {
+    /// Passes a random part of `most`: the point of a kill must fall anywhere.
+    pub fn spin(&mut self, most: Duration) {
+        let nanoseconds = u64::try_from(most.as_nanos()).expect("less than five centuries");
+        let until = Instant::now() + Duration::from_nanos(self.below(nanoseconds));
+        while Instant::now() < until {
             hint::spin_loop();
         }
     }

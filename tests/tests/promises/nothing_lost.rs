@@ -1,5 +1,7 @@
 //! Nothing lost: what was acknowledged survives `kill -9` at any point, and nothing is half there.
 
+use std::time::Duration;
+
 use kinko_tests::{Rig, USER_PIN, alone};
 
 use crate::model::{Dice, Model};
@@ -41,7 +43,7 @@ fn killed_somewhere(rig: &Rig, model: &mut Model, dice: &mut Dice, round: u64) {
     for _ in 0..words {
         model.hear(&worker.line().expect("the worker works until it is killed"));
     }
-    dice.spin(if words == 0 { 200_000_000 } else { 2_000_000 });
+    dice.spin(Duration::from_millis(if words == 0 { 250 } else { 3 }));
     worker.kill();
     let (said, status) = worker.finish();
     assert!(status.code().is_none(), "the worker ended by itself: {status}, {said:?}");
