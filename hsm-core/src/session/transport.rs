@@ -60,6 +60,7 @@ impl Session {
         let (definition, unwrap) = offered(mechanism.mechanism, |ops| ops.unwrap)?;
         let unwrapping =
             self.usable_key(login.as_ref(), definition, unwrapping, A::UNWRAP, HandleRole::UnwrappingKey)?;
+        uses_at_once(&unwrapping)?;
         if let Some(stored) = unwrapping.attributes().get(A::UNWRAP_TEMPLATE) {
             factory::enforce(&mut template, stored)?;
         }
@@ -85,9 +86,7 @@ impl Session {
         let login = self.enter()?;
         let (definition, derive) = offered(mechanism.mechanism, |ops| ops.derive)?;
         let base = self.usable_key(login.as_ref(), definition, base, A::DERIVE, HandleRole::Key)?;
-        if base.always_authenticate() {
-            return Err(Error::UserNotLoggedIn);
-        }
+        uses_at_once(&base)?;
         if let Some(stored) = base.attributes().get(A::DERIVE_TEMPLATE) {
             factory::enforce(&mut template, stored)?;
         }
@@ -123,6 +122,11 @@ impl Session {
         self.admit(login, &attributes)?;
         Ok(attributes)
     }
+}
+
+/// A key that wants the password for each use cannot be used by a call that leaves no time to give it.
+fn uses_at_once(key: &Object) -> Result<(), Error> {
+    if key.always_authenticate() { Err(Error::UserNotLoggedIn) } else { Ok(()) }
 }
 
 /// The bytes of a key that wrapping encrypts.

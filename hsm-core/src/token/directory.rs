@@ -93,15 +93,15 @@ impl TokenDirectory {
     /// # Errors
     /// [`Error::SlotIdInvalid`]; what opening the token finds.
     pub fn slot(&self, id: SlotId) -> Result<Slot, Error> {
-        let mut open = self.open.lock()?;
-        if let Some(token) = open.get(&id) {
+        if let Some(token) = self.open.lock()?.get(&id) {
             return Ok(Slot::Token(Arc::clone(token)));
         }
         let directory = self.path(id);
         if directory.symlink_metadata().is_ok() {
+            // Opened without the lock: when two threads meet here, the second one's is dropped.
             let token = Arc::new(Token::open(&directory, &self.settings)?);
-            open.insert(id, Arc::clone(&token));
-            return Ok(Slot::Token(token));
+            let mut open = self.open.lock()?;
+            return Ok(Slot::Token(Arc::clone(open.entry(id).or_insert(token))));
         }
         if self.slots()?.contains(&id) { Ok(Slot::Free) } else { Err(Error::SlotIdInvalid) }
     }
