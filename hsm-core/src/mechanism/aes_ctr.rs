@@ -104,3 +104,50 @@ impl Cipher for Ctr {
         Ok(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{at_once, message, secret};
+    use super::*;
+
+    fn cipher(counter_bits: u64, counter_block: [u8; 16]) -> Box<dyn Cipher> {
+        let key = secret(KeyType::AES, &[1; 16]);
+        new(&Params::AesCtr { counter_bits, counter_block }, &key).unwrap()
+    }
+
+    #[test]
+    fn a_counter_that_would_wrap_is_an_error_and_no_repeated_key_stream() {
+        let mut block = [0; 16];
+        block[15] = 0xfe;
+        let mut two_left = cipher(8, block);
+        at_once(&mut *two_left, &message(32)).unwrap();
+        assert!(matches!(at_once(&mut *two_left, &message(33)), Err(Error::DataLenRange(_))));
+
+        let mut output = [0; 32];
+        two_left.update(&message(31), &mut output).unwrap();
+        two_left.update(&message(1), &mut output).unwrap();
+        assert!(matches!(two_left.update(&message(1), &mut output), Err(Error::DataLenRange(_))));
+
+        let mut one_left = cipher(128, [0xff; 16]);
+        at_once(&mut *one_left, &message(16)).unwrap();
+        assert!(matches!(at_once(&mut *one_left, &message(17)), Err(Error::DataLenRange(_))));
+    }
+
+    #[test]
+    fn bits_above_the_counter_do_not_change() {
+        // With 4 bits and 14 as the first counter, the second block is 15 under the same nonce.
+        let mut narrow = cipher(4, [0xfe; 16]);
+        let mut wide = cipher(128, [0xfe; 16]);
+        assert_eq!(at_once(&mut *narrow, &message(32)).unwrap(), at_once(&mut *wide, &message(32)).unwrap());
+        assert!(at_once(&mut *narrow, &message(33)).is_err());
+    }
+
+    #[test]
+    fn a_counter_has_1_to_128_bits() {
+        let key = secret(KeyType::AES, &[1; 16]);
+        for counter_bits in [0, 129, u64::MAX] {
+            let refused = new(&Params::AesCtr { counter_bits, counter_block: [0; 16] }, &key).err();
+            assert!(matches!(refused, Some(Error::MechanismParamInvalid(_))));
+        }
+    }
+}

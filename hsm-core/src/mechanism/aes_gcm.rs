@@ -159,3 +159,75 @@ impl Transform for Decrypt {
 
 const TOO_LONG: Error = Error::DataLenRange("GCM ends at 2^36 - 32 bytes");
 const FAILED: Error = Error::Crypto("a GCM operation failed");
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{at_once, in_parts, message, secret};
+    use super::*;
+
+    fn params(iv_len: usize, tag_bits: u64) -> Params {
+        Params::Gcm { iv: message(iv_len), aad: b"context".to_vec(), tag_bits }
+    }
+
+    #[test]
+    fn no_plaintext_comes_out_before_the_tag_is_verified() {
+        let (key, params) = (secret(KeyType::AES, &[1; 32]), params(12, 128));
+        let mut sealed = at_once(&mut *encrypt(&params, &key).unwrap(), &message(1000)).unwrap();
+        sealed[999] ^= 1;
+        let mut cipher = decrypt(&params, &key).unwrap();
+        let mut room = vec![0xaa; 2000];
+        for part in sealed.chunks(100) {
+            assert_eq!(cipher.update_len(part.len()), Some(0));
+            assert_eq!(cipher.update(part, &mut room).unwrap(), 0);
+        }
+        assert!(matches!(cipher.finish_len(), Err(Error::EncryptedDataInvalid)));
+        assert!(matches!(cipher.finish(&mut room), Err(Error::EncryptedDataInvalid)));
+        assert!(room.iter().all(|byte| *byte == 0xaa), "the caller's buffer was written");
+        assert!(cipher.process(&sealed, &mut room).is_err());
+        assert!(!room.windows(8).any(|bytes| message(1000).windows(8).any(|plain| plain == bytes)));
+    }
+
+    #[test]
+    fn every_changed_bit_of_message_tag_nonce_and_data_is_refused() {
+        let key = secret(KeyType::AES, &[1; 24]);
+        for tag_bits in [32, 64, 96, 104, 112, 120, 128] {
+            let params = params(12, tag_bits);
+            let mut sealed = at_once(&mut *encrypt(&params, &key).unwrap(), &message(20)).unwrap();
+            assert_eq!(sealed.len(), 20 + usize::try_from(tag_bits / 8).unwrap());
+            for bit in 0..sealed.len() * 8 {
+                sealed[bit / 8] ^= 1 << (bit % 8);
+                let opened = at_once(&mut *decrypt(&params, &key).unwrap(), &sealed);
+                assert!(matches!(opened, Err(Error::EncryptedDataInvalid)), "bit {bit}");
+                sealed[bit / 8] ^= 1 << (bit % 8);
+            }
+            for other in [
+                Params::Gcm { iv: message(13), aad: b"context".to_vec(), tag_bits },
+                Params::Gcm { iv: message(12), aad: b"Context".to_vec(), tag_bits },
+            ] {
+                assert!(at_once(&mut *decrypt(&other, &key).unwrap(), &sealed).is_err());
+            }
+            at_once(&mut *decrypt(&params, &key).unwrap(), &sealed).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_nonce_of_any_length_gives_the_same_at_once_and_in_parts() {
+        let key = secret(KeyType::AES, &[1; 16]);
+        for iv_len in [1, 7, 8, 11, 12, 13, 15, 16, 17, 128, 129, 1000, 70_000] {
+            let params = params(iv_len, 128);
+            let whole = at_once(&mut *encrypt(&params, &key).unwrap(), &message(77)).unwrap();
+            assert_eq!(in_parts(&mut *encrypt(&params, &key).unwrap(), &message(77), &[5, 30]).unwrap(), whole);
+            assert_eq!(at_once(&mut *decrypt(&params, &key).unwrap(), &whole).unwrap(), message(77));
+        }
+    }
+
+    #[test]
+    fn a_tag_of_another_length_and_a_ciphertext_shorter_than_its_tag_are_refused() {
+        let key = secret(KeyType::AES, &[1; 16]);
+        for tag_bits in [0, 8, 88, 127, 129, 136, u64::MAX] {
+            assert!(matches!(encrypt(&params(12, tag_bits), &key).err(), Some(Error::MechanismParamInvalid(_))));
+        }
+        let mut cipher = decrypt(&params(12, 128), &key).unwrap();
+        assert!(matches!(at_once(&mut *cipher, &[0; 15]), Err(Error::EncryptedDataLenRange)));
+    }
+}

@@ -156,3 +156,65 @@ fn write(result: &[u8], output: &mut [u8]) -> Result<usize, Error> {
     output.get_mut(..needed).ok_or(Error::BufferTooSmall { needed })?.copy_from_slice(result);
     Ok(needed)
 }
+
+#[cfg(test)]
+mod tests {
+    use hsm_types::AttributeType;
+
+    use super::super::testing::{at_once, message, secret};
+    use super::*;
+    use crate::error::HandleRole;
+
+    #[test]
+    fn key_wrap_refuses_what_is_no_multiple_of_8_and_what_is_empty() {
+        let key = secret(KeyType::AES, &[1; 16]);
+        for len in [0, 1, 8, 15, 17, 23] {
+            let refused = at_once(&mut *wrap_exact(&Params::None, &key).unwrap(), &message(len));
+            assert!(matches!(refused, Err(Error::DataLenRange(_))), "{len} bytes");
+            let refused = AES_KEY_WRAP.ops.wrap.unwrap()(&Params::None, &key, &message(len));
+            assert!(matches!(refused, Err(Error::KeySizeRange(HandleRole::Key))), "{len} bytes");
+        }
+        for len in [0, 8, 16, 23, 25] {
+            let refused = AES_KEY_WRAP.ops.unwrap.unwrap()(&Params::None, &key, &message(len));
+            assert!(matches!(refused, Err(Error::WrappedKeyLenRange)), "{len} bytes");
+        }
+        for len in [0, 8, 15, 17] {
+            let refused = AES_KEY_WRAP_KWP.ops.unwrap.unwrap()(&Params::None, &key, &message(len));
+            assert!(matches!(refused, Err(Error::WrappedKeyLenRange)), "{len} bytes");
+        }
+        let refused = AES_KEY_WRAP_KWP.ops.wrap.unwrap()(&Params::None, &key, &[]);
+        assert!(matches!(refused, Err(Error::KeySizeRange(HandleRole::Key))));
+    }
+
+    #[test]
+    fn padded_key_wrap_takes_every_length() {
+        let key = secret(KeyType::AES, &[1; 32]);
+        for len in 1..=40 {
+            let wrapped = AES_KEY_WRAP_KWP.ops.wrap.unwrap()(&Params::None, &key, &message(len)).unwrap();
+            let unwrapped = AES_KEY_WRAP_PAD.ops.unwrap.unwrap()(&Params::None, &key, &wrapped).unwrap();
+            assert_eq!(*unwrapped, message(len));
+        }
+    }
+
+    #[test]
+    fn another_initial_value_gives_another_wrapping_that_only_it_opens() {
+        let key = secret(KeyType::AES, &[1; 16]);
+        let (wrap, unwrap) = (AES_KEY_WRAP.ops.wrap.unwrap(), AES_KEY_WRAP.ops.unwrap.unwrap());
+        let iv = Params::Bytes(vec![7; 8]);
+        let wrapped = wrap(&iv, &key, &message(16)).unwrap();
+        assert_eq!(*unwrap(&iv, &key, &wrapped).unwrap(), message(16));
+        assert!(matches!(unwrap(&Params::None, &key, &wrapped), Err(Error::WrappedKeyInvalid)));
+        let default = Params::Bytes(DEFAULT_IV.to_vec());
+        assert_eq!(wrap(&default, &key, &message(16)).unwrap(), wrap(&Params::None, &key, &message(16)).unwrap());
+    }
+
+    #[test]
+    fn the_check_value_of_an_aes_key_is_its_encryption_of_zeros() {
+        // FIPS 197's key of example vectors; the value is the start of CAVP's ECB of a zero block.
+        let mut template = hsm_types::Template::new();
+        template.set_ulong(AttributeType::CLASS, hsm_types::ObjectClass::SECRET_KEY.0);
+        template.set_ulong(AttributeType::KEY_TYPE, KeyType::AES.0);
+        template.set(AttributeType::VALUE, [0; 16]);
+        assert_eq!(crate::key::check_value(&template), Some([0x66, 0xe9, 0x4b]));
+    }
+}

@@ -92,3 +92,83 @@ fn x9_63(hash: Hash, secret: &[u8], shared_data: &[u8], length: usize) -> Zeroiz
     output.truncate(length);
     output
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{cases, curve, ec_pair, ec_private, message};
+    use super::*;
+    use crate::crypto::curve::Curve;
+    use crate::crypto::der::{self, tag};
+
+    fn params(kdf: u64, shared_data: &[u8], public_data: &[u8]) -> Params {
+        Params::Ecdh1 { kdf, shared_data: Zeroizing::new(shared_data.to_vec()), public_data: public_data.to_vec() }
+    }
+
+    #[test]
+    fn secrets_are_those_of_the_standard_for_every_form_of_the_point() {
+        for case in cases(include_str!("../../../tests/vectors/ecdh.txt")) {
+            let curve = curve(case.text("curve").unwrap());
+            let (key, point) = (ec_private(curve, &case.bytes("scalar")), case.bytes("point"));
+            let mut compressed = point[..1 + curve.len()].to_vec();
+            compressed[0] = 2 + (point[2 * curve.len()] & 1);
+            for form in [&point, &*der::element(tag::OCTET_STRING, &[&point]), &compressed] {
+                let secret = derive(&params(1, &[], form), &key, None).unwrap();
+                assert_eq!(*secret, case.bytes("secret"), "{curve:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_sides_get_the_same_secret_on_every_curve() {
+        for curve in Curve::ALL {
+            let (ours, theirs) = (ec_pair(curve), ec_pair(curve));
+            let point = |pair: &super::super::testing::Pair| pair.public.ec_public().unwrap().point().unwrap();
+            let one = derive(&params(6, b"shared", &point(&theirs)), &ours.private, Some(100)).unwrap();
+            let other = derive(&params(6, b"shared", &point(&ours)), &theirs.private, Some(100)).unwrap();
+            assert_eq!(one, other);
+            assert_eq!(one.len(), 100);
+        }
+    }
+
+    #[test]
+    fn keys_derived_by_x9_63_are_those_of_the_standard() {
+        for case in cases(include_str!("../../../tests/vectors/x963_kdf.txt")) {
+            let hash = match case.text("hash").unwrap() {
+                "SHA1" => Hash::Sha1,
+                "SHA224" => Hash::Sha224,
+                "SHA256" => Hash::Sha256,
+                "SHA384" => Hash::Sha384,
+                _ => Hash::Sha512,
+            };
+            let expected = case.bytes("derived");
+            let derived = x9_63(hash, &case.bytes("secret"), &case.bytes("shared_data"), expected.len());
+            assert_eq!(*derived, expected);
+        }
+    }
+
+    #[test]
+    fn truncation_removes_leading_bytes() {
+        let pair = ec_pair(Curve::P256);
+        let point = ec_pair(Curve::P256).public.ec_public().unwrap().point().unwrap();
+        let whole = derive(&params(1, &[], &point), &pair.private, None).unwrap();
+        assert_eq!(*derive(&params(1, &[], &point), &pair.private, Some(16)).unwrap(), whole[16..]);
+        let refused = derive(&params(1, &[], &point), &pair.private, Some(33)).err();
+        assert!(matches!(refused, Some(Error::TemplateInconsistent { attribute: AttributeType::VALUE_LEN, .. })));
+    }
+
+    #[test]
+    fn a_point_off_the_curve_and_at_infinity_is_refused() {
+        let pair = ec_pair(Curve::P256);
+        let mut off = ec_pair(Curve::P256).public.ec_public().unwrap().point().unwrap();
+        off[64] ^= 1;
+        let other_curve = ec_pair(Curve::Secp256k1).public.ec_public().unwrap().point().unwrap();
+        let zero = [&[4][..], &[0; 64]].concat();
+        for point in [&off[..], &other_curve, &zero, &[0], &[], &message(65)] {
+            let refused = derive(&params(1, &[], point), &pair.private, None).err();
+            assert!(matches!(refused, Some(Error::MechanismParamInvalid(_))));
+        }
+        let good = ec_pair(Curve::P256).public.ec_public().unwrap().point().unwrap();
+        let refused = derive(&params(1, b"data", &good), &pair.private, None).err();
+        assert!(matches!(refused, Some(Error::MechanismParamInvalid(_))));
+    }
+}

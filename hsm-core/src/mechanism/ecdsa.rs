@@ -107,3 +107,78 @@ impl VerifyScheme for Verify {
 const fn check_digest(digest: &[u8]) -> Result<(), Error> {
     if digest.is_empty() { Err(Error::DataLenRange("at least one byte")) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{cases, curve, ec_pair, ec_public, mechanism, message, sign};
+    use super::*;
+    use crate::crypto::curve::Curve;
+
+    #[test]
+    fn signatures_verify_exactly_when_the_standard_says_so() {
+        for (at, case) in cases(include_str!("../../../tests/vectors/ecdsa.txt")).iter().enumerate() {
+            let key = match ec_public(curve(case.text("curve").unwrap()), &case.bytes("point")) {
+                Ok(key) => key,
+                // Some of the changed keys are no points any more.
+                Err(error) => {
+                    assert!(!case.is_valid(), "case {at}: {error}");
+                    continue;
+                }
+            };
+            let mut verifier = mechanism(case).ops.verify.unwrap()(&Params::None, &key).unwrap();
+            match verifier.verify(&case.bytes("message"), &case.bytes("signature")) {
+                Ok(()) => assert!(case.is_valid(), "case {at}"),
+                Err(Error::SignatureInvalid) => assert!(!case.is_valid(), "case {at}"),
+                Err(error) => panic!("case {at}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn every_curve_signs_digests_of_any_length() {
+        for curve in Curve::ALL {
+            let pair = ec_pair(curve);
+            for len in [1, 20, 32, 64, 66, 67, 200] {
+                let mut signer = ECDSA.ops.sign.unwrap()(&Params::None, &pair.private).unwrap();
+                let signature = sign(&mut *signer, &message(len)).unwrap();
+                assert_eq!(signature.len(), 2 * curve.len());
+                let mut verifier = ECDSA.ops.verify.unwrap()(&Params::None, &pair.public).unwrap();
+                verifier.verify(&message(len), &signature).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_digest_longer_than_the_order_counts_with_its_first_bits() {
+        let pair = ec_pair(Curve::P256);
+        let mut signer = ECDSA.ops.sign.unwrap()(&Params::None, &pair.private).unwrap();
+        let signature = sign(&mut *signer, &message(64)).unwrap();
+        let mut verifier = ECDSA.ops.verify.unwrap()(&Params::None, &pair.public).unwrap();
+        verifier.verify(&message(64)[..32], &signature).unwrap();
+    }
+
+    #[test]
+    fn a_shorter_signature_of_two_equal_halves_verifies() {
+        let pair = ec_pair(Curve::P521);
+        let mut signer = ECDSA.ops.sign.unwrap()(&Params::None, &pair.private).unwrap();
+        let mut verifier = ECDSA.ops.verify.unwrap()(&Params::None, &pair.public).unwrap();
+        // The first byte of a half is 0 or 1; both are 0 in a quarter of all signatures.
+        let short = core::iter::repeat_with(|| sign(&mut *signer, &message(64)).unwrap())
+            .find(|signature| signature[0] == 0 && signature[66] == 0)
+            .map(|signature| [&signature[1..66], &signature[67..]].concat())
+            .unwrap();
+        verifier.verify(&message(64), &short).unwrap();
+        assert!(matches!(verifier.verify(&message(64), &short[1..]), Err(Error::SignatureLenRange)));
+        let long = [&short[..], &[0; 4]].concat();
+        assert!(matches!(verifier.verify(&message(64), &long), Err(Error::SignatureLenRange)));
+    }
+
+    #[test]
+    fn zero_is_no_half_of_a_signature() {
+        let pair = ec_pair(Curve::P256);
+        let mut verifier = ECDSA.ops.verify.unwrap()(&Params::None, &pair.public).unwrap();
+        for signature in [vec![0; 64], vec![0xff; 64], vec![0, 0], vec![0, 1]] {
+            assert!(matches!(verifier.verify(&message(32), &signature), Err(Error::SignatureInvalid)));
+        }
+    }
+}

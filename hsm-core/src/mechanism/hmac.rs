@@ -71,3 +71,44 @@ impl Mac for Hmac {
         Ok(self.key.secret()?.hmac(self.hash).tag(data))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{MACS, cases, mechanism, secret, sign};
+    use super::*;
+    use crate::error::Error;
+
+    #[test]
+    fn macs_are_those_of_the_standards() {
+        for case in cases(MACS) {
+            let def = mechanism(&case);
+            let key = secret(def.key_types[0], &case.bytes("key"));
+            let mac = case.bytes("mac");
+            let params = match case.text("mechanism") {
+                Some(name) if name.ends_with("GENERAL") => Params::MacGeneral(mac.len() as u64),
+                _ => Params::None,
+            };
+            let made = sign(&mut *def.ops.sign.unwrap()(&params, &key).unwrap(), &case.bytes("message")).unwrap();
+            assert_eq!(made, mac, "{}", def.id);
+            def.ops.verify.unwrap()(&params, &key).unwrap().verify(&case.bytes("message"), &mac).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_generic_secret_and_the_hmac_key_type_give_the_same_mac() {
+        let mac = |key_type| {
+            let key = secret(key_type, b"one byte would do");
+            sign(&mut *SHA256_HMAC.ops.sign.unwrap()(&Params::None, &key).unwrap(), b"data").unwrap()
+        };
+        assert_eq!(mac(KeyType::GENERIC_SECRET), mac(KeyType::SHA256_HMAC));
+    }
+
+    #[test]
+    fn a_mac_of_another_length_is_refused_by_its_length() {
+        let key = secret(KeyType::GENERIC_SECRET, b"k");
+        let mac = sign(&mut *SHA256_HMAC.ops.sign.unwrap()(&Params::None, &key).unwrap(), b"data").unwrap();
+        let mut verifier = SHA256_HMAC_GENERAL.ops.verify.unwrap()(&Params::MacGeneral(8), &key).unwrap();
+        assert!(matches!(verifier.verify(b"data", &mac), Err(Error::SignatureLenRange)));
+        verifier.verify(b"data", &mac[..8]).unwrap();
+    }
+}

@@ -36,6 +36,10 @@ mod rsa_pss;
 mod rsa_x509;
 mod scheme;
 mod sha;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod wrapping;
 
 /// Every mechanism, sorted by number.

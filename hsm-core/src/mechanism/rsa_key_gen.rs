@@ -91,3 +91,65 @@ fn private_part(made: &GeneratedRsa) -> Template {
     }
     private
 }
+
+#[cfg(test)]
+mod tests {
+    use hsm_types::ObjectClass;
+
+    use super::super::testing::attributes;
+    use super::*;
+    use crate::key::{Key, complete};
+
+    fn wanted(bits: u64, exponent: Option<&[u8]>) -> Template {
+        let mut public = Template::new();
+        public.set_ulong(AttributeType::MODULUS_BITS, bits);
+        if let Some(exponent) = exponent {
+            public.set(AttributeType::PUBLIC_EXPONENT, exponent);
+        }
+        public
+    }
+
+    /// The template as an object of this class.
+    fn object(class: ObjectClass, made: &Template) -> Template {
+        let values: Vec<_> = made.iter().collect();
+        attributes(class, KeyType::RSA, &values)
+    }
+
+    #[test]
+    fn a_new_pair_is_a_pair_with_the_size_and_exponent_asked_for() {
+        let exponent = [0, 1, 0, 0, 0x0f];
+        let (public, private) = generate(&Params::None, &wanted(2048, Some(&exponent)), &Template::new()).unwrap();
+        assert_eq!(public.get(AttributeType::MODULUS), private.get(AttributeType::MODULUS));
+        assert_eq!(public.get(AttributeType::PUBLIC_EXPONENT), Some(&exponent[1..]));
+        let (mut public, mut private) =
+            (object(ObjectClass::PUBLIC_KEY, &public), object(ObjectClass::PRIVATE_KEY, &private));
+        assert_eq!(Key::from_attributes(&public).unwrap().size(), 2048);
+        assert_eq!(Key::from_attributes(&private).unwrap().size(), 2048);
+        complete(&mut public).unwrap();
+        complete(&mut private).unwrap();
+        let info = public.get(AttributeType::PUBLIC_KEY_INFO);
+        assert!(info.is_some());
+        assert_eq!(info, private.get(AttributeType::PUBLIC_KEY_INFO));
+    }
+
+    #[test]
+    fn sizes_and_exponents_outside_the_table_are_refused_by_name() {
+        let none = Template::new();
+        let refused = generate(&Params::None, &none, &none).err();
+        assert!(matches!(refused, Some(Error::TemplateIncomplete(AttributeType::MODULUS_BITS))));
+        for bits in [0, 1024, 2047, 2049, 2056, 8320, u64::MAX] {
+            let refused = generate(&Params::None, &wanted(bits, None), &none).err();
+            assert!(
+                matches!(refused, Some(Error::AttributeValueInvalid { attribute: AttributeType::MODULUS_BITS, .. })),
+                "{bits} bits"
+            );
+        }
+        for exponent in [&[1][..], &[3], &[1, 0, 0], &[0xff, 0xff], &[1, 0, 0, 0, 1], &[0]] {
+            let refused = generate(&Params::None, &wanted(2048, Some(exponent)), &none).err();
+            assert!(
+                matches!(refused, Some(Error::AttributeValueInvalid { attribute: AttributeType::PUBLIC_EXPONENT, .. })),
+                "{exponent:?}"
+            );
+        }
+    }
+}

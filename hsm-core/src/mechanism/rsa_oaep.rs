@@ -90,3 +90,59 @@ impl Transform for Decrypt {
         Ok(needed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{RSA_2048, RSA_PAIR, at_once, cases_of, message};
+    use super::*;
+
+    fn params_of(case: &super::super::testing::Case) -> Params {
+        let numbers = |name| match case.text(name).unwrap() {
+            "SHA1" => (MechanismType::SHA_1, 1),
+            "SHA224" => (MechanismType::SHA224, 5),
+            "SHA256" => (MechanismType::SHA256, 2),
+            "SHA384" => (MechanismType::SHA384, 3),
+            _ => (MechanismType::SHA512, 4),
+        };
+        Params::Oaep { hash: numbers("hash").0, mgf: numbers("mgf").1, label: case.bytes("label") }
+    }
+
+    #[test]
+    fn ciphertexts_of_another_library_decrypt_with_their_own_parameters_alone() {
+        for case in cases_of(RSA_2048, MechanismType::RSA_PKCS_OAEP) {
+            let params = params_of(&case);
+            let mut cipher = decrypt(&params, &RSA_PAIR.private).unwrap();
+            assert_eq!(at_once(&mut *cipher, &case.bytes("ciphertext")).unwrap(), case.bytes("message"));
+            let Params::Oaep { hash, mgf, mut label } = params else { unreachable!() };
+            label.push(1);
+            let mut cipher = decrypt(&Params::Oaep { hash, mgf, label }, &RSA_PAIR.private).unwrap();
+            assert!(matches!(at_once(&mut *cipher, &case.bytes("ciphertext")), Err(Error::EncryptedDataInvalid)));
+        }
+    }
+
+    #[test]
+    fn the_longest_message_fits_and_a_longer_one_is_refused() {
+        let params = Params::Oaep { hash: MechanismType::SHA512, mgf: 1, label: vec![] };
+        let mut cipher = encrypt(&params, &RSA_PAIR.public).unwrap();
+        let ciphertext = at_once(&mut *cipher, &message(126)).unwrap();
+        assert!(matches!(at_once(&mut *cipher, &message(127)), Err(Error::DataLenRange(_))));
+        let mut cipher = decrypt(&params, &RSA_PAIR.private).unwrap();
+        assert_eq!(at_once(&mut *cipher, &ciphertext).unwrap(), message(126));
+    }
+
+    #[test]
+    fn everything_wrong_with_a_ciphertext_is_the_same_error() {
+        let params = Params::Oaep { hash: MechanismType::SHA256, mgf: 2, label: vec![] };
+        let ciphertext = at_once(&mut *encrypt(&params, &RSA_PAIR.public).unwrap(), b"message").unwrap();
+        let mut cipher = decrypt(&params, &RSA_PAIR.private).unwrap();
+        for at in [0, 1, 100, 255] {
+            let mut changed = ciphertext.clone();
+            changed[at] ^= 1;
+            assert!(matches!(at_once(&mut *cipher, &changed), Err(Error::EncryptedDataInvalid)));
+        }
+        for number in [vec![0; 256], vec![0xff; 256]] {
+            assert!(matches!(at_once(&mut *cipher, &number), Err(Error::EncryptedDataInvalid)));
+        }
+        assert!(matches!(at_once(&mut *cipher, &[1; 255]), Err(Error::EncryptedDataLenRange)));
+    }
+}

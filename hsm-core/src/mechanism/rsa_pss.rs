@@ -128,3 +128,58 @@ const fn check_digest(pss: &Pss, digest: &[u8]) -> Result<(), Error> {
         Err(Error::DataLenRange("the data is a digest of the parameter's hash"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{RSA_PAIR, message, sign};
+    use super::*;
+
+    const fn pss(hash: MechanismType, mgf: u64, salt_len: u64) -> Params {
+        Params::Pss { hash, mgf, salt_len }
+    }
+
+    #[test]
+    fn any_mask_hash_and_any_salt_length_that_fits_verifies_and_others_do_not() {
+        // 256 bytes less a digest of 32 and 2 leave 222.
+        for (mgf, salt_len) in [(1, 0), (2, 20), (3, 32), (4, 222), (5, 1)] {
+            let params = pss(MechanismType::SHA256, mgf, salt_len);
+            let mut signer = RSA_PKCS_PSS.ops.sign.unwrap()(&params, &RSA_PAIR.private).unwrap();
+            let signature = sign(&mut *signer, &message(32)).unwrap();
+            let verify = |params: &Params| {
+                let mut verifier = RSA_PKCS_PSS.ops.verify.unwrap()(params, &RSA_PAIR.public).unwrap();
+                verifier.verify(&message(32), &signature)
+            };
+            verify(&params).unwrap();
+            let other_mask = pss(MechanismType::SHA256, mgf % 5 + 1, salt_len);
+            assert!(matches!(verify(&other_mask), Err(Error::SignatureInvalid)));
+            let other_salt = pss(MechanismType::SHA256, mgf, salt_len ^ 1);
+            if salt_len < 222 {
+                assert!(matches!(verify(&other_salt), Err(Error::SignatureInvalid)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_does_not_fit_mechanism_or_key_is_refused() {
+        for params in [
+            pss(MechanismType::SHA512, 1, 20),
+            pss(MechanismType::SHA256, 6, 20),
+            pss(MechanismType::SHA256, 1, 223),
+            pss(MechanismType::SHA256, 1, u64::MAX),
+        ] {
+            let refused = SHA256_RSA_PKCS_PSS.ops.sign.unwrap()(&params, &RSA_PAIR.private).err();
+            assert!(matches!(refused, Some(Error::MechanismParamInvalid(_))), "{params:?}");
+            let refused = SHA256_RSA_PKCS_PSS.ops.verify.unwrap()(&params, &RSA_PAIR.public).err();
+            assert!(matches!(refused, Some(Error::MechanismParamInvalid(_))), "{params:?}");
+        }
+    }
+
+    #[test]
+    fn data_that_is_no_digest_of_the_hash_is_refused() {
+        let params = pss(MechanismType::SHA256, 2, 32);
+        let mut signer = RSA_PKCS_PSS.ops.sign.unwrap()(&params, &RSA_PAIR.private).unwrap();
+        for len in [0, 20, 31, 33] {
+            assert!(matches!(sign(&mut *signer, &message(len)), Err(Error::DataLenRange(_))));
+        }
+    }
+}

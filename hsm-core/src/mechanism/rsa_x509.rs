@@ -113,3 +113,51 @@ fn padded(data: &[u8], len: usize) -> Result<zeroize::Zeroizing<Vec<u8>>, Error>
     right_align(data, &mut number).map_err(|Refused| RULE)?;
     Ok(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use hsm_types::{AttributeType, Params};
+
+    use super::super::testing::{RSA_PAIR, at_once, message, sign};
+    use super::*;
+
+    fn modulus() -> Vec<u8> {
+        RSA_PAIR.attributes.get(AttributeType::MODULUS).unwrap().to_vec()
+    }
+
+    #[test]
+    fn shorter_data_counts_as_a_number_with_leading_zeros() {
+        let mut signer = RSA_X_509.ops.sign.unwrap()(&Params::None, &RSA_PAIR.private).unwrap();
+        let signature = sign(&mut *signer, &message(20)).unwrap();
+        let mut padded = vec![0; 236];
+        padded.extend(message(20));
+        assert_eq!(sign(&mut *signer, &padded).unwrap(), signature);
+        let mut verifier = RSA_X_509.ops.verify.unwrap()(&Params::None, &RSA_PAIR.public).unwrap();
+        verifier.verify(&message(20), &signature).unwrap();
+        verifier.verify(&padded, &signature).unwrap();
+    }
+
+    #[test]
+    fn a_number_that_is_not_below_the_modulus_is_refused() {
+        let mut signer = RSA_X_509.ops.sign.unwrap()(&Params::None, &RSA_PAIR.private).unwrap();
+        assert!(matches!(sign(&mut *signer, &modulus()), Err(Error::DataInvalid)));
+        assert!(matches!(sign(&mut *signer, &[0; 257]), Err(Error::DataLenRange(_))));
+        let mut cipher = RSA_X_509.ops.encrypt.unwrap()(&Params::None, &RSA_PAIR.public).unwrap();
+        assert!(matches!(at_once(&mut *cipher, &modulus()), Err(Error::DataInvalid)));
+        let mut cipher = RSA_X_509.ops.decrypt.unwrap()(&Params::None, &RSA_PAIR.private).unwrap();
+        assert!(matches!(at_once(&mut *cipher, &modulus()), Err(Error::EncryptedDataInvalid)));
+        assert!(matches!(at_once(&mut *cipher, &message(255)), Err(Error::EncryptedDataLenRange)));
+    }
+
+    #[test]
+    fn the_numbers_that_are_their_own_powers_are_answered() {
+        let mut largest = modulus();
+        *largest.last_mut().unwrap() -= 1;
+        let mut one = vec![0; 256];
+        one[255] = 1;
+        let mut cipher = RSA_X_509.ops.decrypt.unwrap()(&Params::None, &RSA_PAIR.private).unwrap();
+        for number in [vec![0; 256], one, largest] {
+            assert_eq!(at_once(&mut *cipher, &number).unwrap(), number);
+        }
+    }
+}

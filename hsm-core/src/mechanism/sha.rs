@@ -53,3 +53,41 @@ impl Digester for Digest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{SPLITS, cases, mechanism, message};
+    use super::*;
+
+    fn digest(new: super::super::NewDigester, data: &[u8], split: &[usize]) -> Vec<u8> {
+        let mut digester = new(&Params::None).unwrap();
+        let mut rest = data;
+        for length in split {
+            let (part, tail) = rest.split_at((*length).min(rest.len()));
+            digester.update(part);
+            rest = tail;
+        }
+        digester.update(rest);
+        let mut output = vec![0; digester.digest_len()];
+        digester.finish(&mut output);
+        output
+    }
+
+    #[test]
+    fn digests_are_those_of_the_standard() {
+        for case in cases(include_str!("../../../tests/vectors/digests.txt")) {
+            let new = mechanism(&case).ops.digest.unwrap();
+            assert_eq!(digest(new, &case.bytes("message"), &[]), case.bytes("digest"), "{:?}", case.text("mechanism"));
+        }
+    }
+
+    #[test]
+    fn a_digest_in_parts_is_the_digest_of_the_whole() {
+        for def in super::super::MECHANISMS {
+            let Some(new) = def.ops.digest else { continue };
+            for split in SPLITS {
+                assert_eq!(digest(new, &message(131), split), digest(new, &message(131), &[]), "{}", def.id);
+            }
+        }
+    }
+}

@@ -82,12 +82,12 @@ fn decode(key_type: KeyType, bytes: &[u8]) -> Result<Template, Refused> {
     let version = info.read_unsigned()?;
     let mut algorithm = Reader::new(info.read(tag::SEQUENCE)?);
     let key = info.read(tag::OCTET_STRING)?;
-    // Attributes (version 0) and, after them, a public key (version 1, RFC 5958) may follow.
+    // Attributes may follow and, exactly in version 1, a public key after them (RFC 5958 section 2).
     info.read_optional(tag::CONTEXT_0)?;
     match version {
         [] => {}
         [1] => {
-            info.read_optional(tag::CONTEXT_1_PRIMITIVE)?;
+            info.read(tag::CONTEXT_1_PRIMITIVE)?;
         }
         _ => return Err(Refused),
     }
@@ -151,4 +151,101 @@ fn decode_ec(curve: Curve, key: &[u8], decoded: &mut Template) -> Result<(), Ref
     decoded.set(AttributeType::EC_PARAMS, curve.ec_params());
     decoded.set(AttributeType::VALUE, scalar);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::rsa::RsaPrivateKey;
+
+    fn rsa() -> Template {
+        let made = RsaPrivateKey::generate(2048, &[1, 0, 1]).unwrap();
+        let mut attributes = Template::new();
+        attributes.set_ulong(AttributeType::CLASS, ObjectClass::PRIVATE_KEY.0);
+        attributes.set_ulong(AttributeType::KEY_TYPE, KeyType::RSA.0);
+        for (attribute, number) in RSA_NUMBERS.into_iter().zip([
+            &made.modulus,
+            &made.public_exponent,
+            &made.private_exponent,
+            &made.prime_1,
+            &made.prime_2,
+            &made.exponent_1,
+            &made.exponent_2,
+            &made.coefficient,
+        ]) {
+            attributes.set(attribute, number.as_slice());
+        }
+        attributes
+    }
+
+    fn ec(curve: Curve) -> Template {
+        let key = EcPrivateKey::generate(curve).unwrap();
+        let mut attributes = Template::new();
+        attributes.set_ulong(AttributeType::CLASS, ObjectClass::PRIVATE_KEY.0);
+        attributes.set_ulong(AttributeType::KEY_TYPE, KeyType::EC.0);
+        attributes.set(AttributeType::EC_PARAMS, curve.ec_params());
+        attributes.set(AttributeType::VALUE, key.scalar().unwrap().as_slice());
+        attributes
+    }
+
+    #[test]
+    fn a_private_key_decodes_to_the_attributes_it_was_encoded_from() {
+        let rsa = rsa();
+        assert_eq!(decode_private_key(KeyType::RSA, &encode_private_key(&rsa).unwrap()).unwrap(), rsa);
+        for curve in Curve::ALL {
+            let ec = ec(curve);
+            assert_eq!(decode_private_key(KeyType::EC, &encode_private_key(&ec).unwrap()).unwrap(), ec);
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_library_encodes_to_its_own_bytes() {
+        let file = include_str!("../../../tests/vectors/rsa_2048.txt");
+        let line = file.lines().find_map(|line| line.strip_prefix("pkcs8 = ")).unwrap();
+        let bytes = hex::decode(line).unwrap();
+        let decoded = decode_private_key(KeyType::RSA, &bytes).unwrap();
+        assert_eq!(*encode_private_key(&decoded).unwrap(), bytes);
+    }
+
+    #[test]
+    fn cut_extended_and_foreign_bytes_are_refused() {
+        for (key_type, other, attributes) in
+            [(KeyType::RSA, KeyType::EC, rsa()), (KeyType::EC, KeyType::RSA, ec(Curve::P256))]
+        {
+            let bytes = encode_private_key(&attributes).unwrap();
+            for cut in 0..bytes.len() {
+                assert!(matches!(decode_private_key(key_type, &bytes[..cut]), Err(Error::WrappedKeyInvalid)));
+            }
+            let longer = [&bytes[..], &[0]].concat();
+            assert!(matches!(decode_private_key(key_type, &longer), Err(Error::WrappedKeyInvalid)));
+            assert!(matches!(decode_private_key(other, &bytes), Err(Error::WrappedKeyInvalid)));
+            assert!(matches!(decode_private_key(KeyType::AES, &bytes), Err(Error::WrappedKeyInvalid)));
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_gives_no_key_that_passes_for_the_old_one() {
+        for attributes in [ec(Curve::P256), ec(Curve::P521)] {
+            let mut bytes = encode_private_key(&attributes).unwrap();
+            for at in 0..bytes.len() {
+                bytes[at] ^= 1;
+                assert!(
+                    matches!(decode_private_key(KeyType::EC, &bytes), Err(Error::WrappedKeyInvalid)),
+                    "byte {at} is not checked"
+                );
+                bytes[at] ^= 1;
+            }
+        }
+    }
+
+    #[test]
+    fn what_has_no_pkcs8_form_is_not_wrappable() {
+        let mut no_primes = rsa();
+        no_primes.remove(AttributeType::PRIME_1);
+        let mut public = ec(Curve::P256);
+        public.set_ulong(AttributeType::CLASS, ObjectClass::PUBLIC_KEY.0);
+        for attributes in [no_primes, public, Template::new()] {
+            assert!(matches!(encode_private_key(&attributes), Err(Error::KeyNotWrappable(_))));
+        }
+    }
 }
