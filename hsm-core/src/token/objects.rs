@@ -10,7 +10,7 @@ use crate::crypto::rng::random_u64;
 use crate::error::{Error, HandleRole};
 use crate::login::Login;
 use crate::object::{Existence, Object, record, scope_of};
-use crate::store::{Batch, Entry, Outcome, RecordKey, Scope, SearchToken};
+use crate::store::{Batch, Entry, Keyring, Outcome, RecordKey, Scope, SearchToken};
 use crate::user::Role;
 
 /// How often a write is tried again after somebody else wrote the same object first.
@@ -152,31 +152,17 @@ impl Token {
             found = self.session_objects.select(|object| sees(login, object) && matches(object, template))?;
         }
         if wanted_token != Some(false) {
-            for scope in searched_scopes(template, login) {
-                found.extend(self.search_scope(scope, template, login)?);
-            }
+            found.extend(self.search_token_objects(template, login)?);
         }
         found.sort_unstable();
         Ok(found)
     }
 
-    fn search_scope(
-        &self,
-        scope: Scope,
-        template: &Template,
-        login: Option<&Arc<Login>>,
-    ) -> Result<Vec<ObjectId>, Error> {
-        let barrier = self.barrier(login);
-        let mut tokens: Vec<SearchToken> = Vec::new();
-        for attribute in record::INDEXED {
-            if let Some(value) = template.get(attribute) {
-                tokens.push(barrier.keyring().token(scope, attribute, value)?);
-            }
-        }
-        if tokens.is_empty() {
-            tokens.push(barrier.keyring().token_of_all(scope)?);
-        }
-        let candidates = self.store.search(&tokens)?;
+    fn search_token_objects(&self, template: &Template, login: Option<&Arc<Login>>) -> Result<Vec<ObjectId>, Error> {
+        let keyring = self.barrier(login).keyring();
+        let scopes = searched_scopes(template, login);
+        let alternatives = scopes.into_iter().map(|scope| search_tokens(keyring, scope, template));
+        let candidates = self.store.search_any(&alternatives.collect::<Result<Vec<_>, _>>()?)?;
         if template.iter().all(|(attribute, _)| is_answered_by_index(attribute)) {
             return Ok(candidates);
         }
@@ -234,6 +220,20 @@ fn searched_scopes(template: &Template, login: Option<&Arc<Login>>) -> Vec<Scope
         scopes.push(Scope::Private(login.account().id));
     }
     scopes
+}
+
+/// The blind-index tokens of a template within a scope, the most selective first.
+fn search_tokens(keyring: &Keyring, scope: Scope, template: &Template) -> Result<Vec<SearchToken>, Error> {
+    let mut tokens = Vec::new();
+    for attribute in record::INDEXED {
+        if let Some(value) = template.get(attribute) {
+            tokens.push(keyring.token(scope, attribute, value)?);
+        }
+    }
+    if tokens.is_empty() {
+        tokens.push(keyring.token_of_all(scope)?);
+    }
+    Ok(tokens)
 }
 
 /// Whether the index alone decides on an attribute. A token is 128 bits of an HMAC: two values
