@@ -16,14 +16,19 @@ mod ffi;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]
 pub mod gcm;
 pub mod hmac;
+pub mod kdf;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]
 pub mod key_wrap;
+#[allow(unsafe_code, reason = "reads memory that other processes write")]
+pub mod mapped;
 pub mod pkcs1;
 pub mod rng;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]
 pub mod rsa;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]
 pub mod rsa_padding;
+pub mod seal;
+pub mod secret;
 
 /// A library refused an input: a key, a point, a ciphertext, a signature.
 ///

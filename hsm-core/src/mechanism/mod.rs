@@ -196,6 +196,17 @@ pub enum KeySizes {
     },
 }
 
+impl KeySizes {
+    /// Whether a key of this size, in the mechanism's unit, is taken.
+    #[must_use]
+    pub const fn contains(self, size: u32) -> bool {
+        match self {
+            Self::None => true,
+            Self::Bits { min, max } | Self::Bytes { min, max } => min <= size && size <= max,
+        }
+    }
+}
+
 /// Starts an encryption or decryption with a key.
 pub type NewCipher = fn(&Params, &Arc<Key>) -> Result<Box<dyn Cipher>, Error>;
 /// Starts a signature or MAC.
