@@ -55,6 +55,39 @@ impl Hash {
     }
 }
 
+/// The SHA-3 hashes, which the token offers as digests alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the standard's")]
+#[allow(clippy::enum_variant_names, reason = "the names are the standard's")]
+pub enum Sha3 {
+    Sha3_256,
+    Sha3_384,
+    Sha3_512,
+}
+
+impl Sha3 {
+    /// The digest's length in bytes.
+    #[must_use]
+    #[allow(clippy::len_without_is_empty, reason = "a digest is never empty")]
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Sha3_256 => 32,
+            Self::Sha3_384 => 48,
+            Self::Sha3_512 => 64,
+        }
+    }
+
+    /// A context for data that comes in parts.
+    #[must_use]
+    pub fn context(self) -> Context {
+        Context(lc::Context::new(match self {
+            Self::Sha3_256 => &lc::SHA3_256,
+            Self::Sha3_384 => &lc::SHA3_384,
+            Self::Sha3_512 => &lc::SHA3_512,
+        }))
+    }
+}
+
 /// A finished digest.
 #[derive(Clone, Copy)]
 pub struct Digest(lc::Digest);

@@ -1,45 +1,49 @@
-//! Digests: `CKM_SHA_1`, `CKM_SHA224`, `CKM_SHA256`, `CKM_SHA384`, `CKM_SHA512`.
+//! Digests: `CKM_SHA_1`, `CKM_SHA224` to `CKM_SHA512`, `CKM_SHA3_256` to `CKM_SHA3_512`.
 
 use hsm_types::{MechanismType, Params};
 
 use super::{Digester, KeySizes, MechanismDef, Ops, params};
-use crate::crypto::digest::{Context, Hash};
+use crate::crypto::digest::{Context, Hash, Sha3};
 use crate::error::Error;
 
 macro_rules! digest {
-    ($($id:ident: $hash:ident;)*) => { $(
+    ($($id:ident: $hash:expr, $spec:literal;)*) => { $(
         #[doc = concat!("`CKM_", stringify!($id), "`.")]
         pub(super) static $id: MechanismDef = MechanismDef {
             id: MechanismType::$id,
-            spec: "PKCS#11 v3.1, SHA-1 and SHA-2; FIPS 180-4",
+            spec: $spec,
             key_types: &[],
             key_sizes: KeySizes::None,
-            ops: Ops { digest: Some(|params| new(Hash::$hash, params)), ..Ops::NONE },
+            ops: Ops { digest: Some(|params| new(params, $hash.len(), || $hash.context())), ..Ops::NONE },
         };
     )* };
 }
 
 digest! {
-    SHA_1: Sha1;
-    SHA224: Sha224;
-    SHA256: Sha256;
-    SHA384: Sha384;
-    SHA512: Sha512;
+    SHA_1: Hash::Sha1, "PKCS#11 v3.1, SHA-1; FIPS 180-4";
+    SHA224: Hash::Sha224, "PKCS#11 v3.1, SHA-224; FIPS 180-4";
+    SHA256: Hash::Sha256, "PKCS#11 v3.1, SHA-256; FIPS 180-4";
+    SHA384: Hash::Sha384, "PKCS#11 v3.1, SHA-384; FIPS 180-4";
+    SHA512: Hash::Sha512, "PKCS#11 v3.1, SHA-512; FIPS 180-4";
+    SHA3_256: Sha3::Sha3_256, "PKCS#11 v3.1, SHA3-256; FIPS 202";
+    SHA3_384: Sha3::Sha3_384, "PKCS#11 v3.1, SHA3-384; FIPS 202";
+    SHA3_512: Sha3::Sha3_512, "PKCS#11 v3.1, SHA3-512; FIPS 202";
 }
 
 struct Digest {
-    hash: Hash,
+    len: usize,
+    start: fn() -> Context,
     context: Context,
 }
 
-fn new(hash: Hash, params: &Params) -> Result<Box<dyn Digester>, Error> {
+fn new(params: &Params, len: usize, start: fn() -> Context) -> Result<Box<dyn Digester>, Error> {
     params::none(params)?;
-    Ok(Box::new(Digest { hash, context: hash.context() }))
+    Ok(Box::new(Digest { len, start, context: start() }))
 }
 
 impl Digester for Digest {
     fn digest_len(&self) -> usize {
-        self.hash.len()
+        self.len
     }
 
     fn update(&mut self, data: &[u8]) {
@@ -47,7 +51,7 @@ impl Digester for Digest {
     }
 
     fn finish(&mut self, output: &mut [u8]) {
-        let context = core::mem::replace(&mut self.context, self.hash.context());
+        let context = core::mem::replace(&mut self.context, (self.start)());
         for (to, from) in output.iter_mut().zip(context.finish().as_ref()) {
             *to = *from;
         }
