@@ -4,11 +4,27 @@
 //! user's configuration folder is read if it is there. `KINKO_DIR`, `KINKO_LOG` and
 //! `KINKO_LOG_FILE` win over the file. A program that runs with more rights than its caller
 //! (set-uid, file capabilities) gets none of this: the caller could point it anywhere.
+//!
+//! ```toml
+//! directory = "/srv/tokens"          # relative paths start at this file
+//! [log]
+//! level = "debug"                    # off, error, warn, info, debug, trace
+//! file = "kinko.log"                 # standard error if left out
+//! [token]                            # what new tokens are like; read at C_Initialize
+//! extraction_policy = "compatible"   # or "strict", the default
+//! password_policy = "pkcs11"         # the default, or "cloudhsm"
+//! kdf_memory_kib = 65536             # what one guess at a password costs (Argon2id)
+//! kdf_passes = 3
+//! ```
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use hsm_core::Settings;
+use hsm_core::crypto::kdf::KdfCost;
+use hsm_core::object::policy::ExtractionPolicy;
+use hsm_core::user::PasswordPolicy;
 use log::LevelFilter;
 use serde::Deserialize;
 
@@ -24,6 +40,21 @@ pub(crate) struct Config {
     pub(crate) log_level: LevelFilter,
     /// The log file; `None` is standard error.
     pub(crate) log_file: Option<PathBuf>,
+    extraction_policy: ExtractionPolicy,
+    password_policy: PasswordPolicy,
+    kdf_cost: KdfCost,
+}
+
+impl Config {
+    /// The core's settings.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            extraction_policy: self.extraction_policy,
+            password_policy: self.password_policy,
+            kdf_cost: self.kdf_cost,
+            ..Settings::default_for(self.directory.clone())
+        }
+    }
 }
 
 /// Where settings come from: what the environment says, read once.
@@ -50,6 +81,8 @@ struct File {
     directory: Option<PathBuf>,
     #[serde(default)]
     log: Log,
+    #[serde(default)]
+    token: Token,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -57,6 +90,43 @@ struct File {
 struct Log {
     level: Option<String>,
     file: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Token {
+    #[serde(default)]
+    extraction_policy: Extraction,
+    #[serde(default)]
+    password_policy: Password,
+    kdf_memory_kib: Option<u32>,
+    kdf_passes: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Extraction {
+    #[default]
+    Strict,
+    Compatible,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Password {
+    #[default]
+    Pkcs11,
+    CloudHsm,
+}
+
+impl Token {
+    /// The default's numbers for those left out. `None` below the core's floor or above its ceiling.
+    fn kdf_cost(&self) -> Option<KdfCost> {
+        match (self.kdf_memory_kib, self.kdf_passes) {
+            (None, None) => Some(KdfCost::default()),
+            (memory_kib, passes) => KdfCost::new(memory_kib.unwrap_or(65_536), passes.unwrap_or(3), 1),
+        }
+    }
 }
 
 impl Sources {
@@ -91,22 +161,30 @@ impl Sources {
     pub(crate) fn load(&self) -> Result<Config, String> {
         let file = self.read()?;
         let folder = self.file().and_then(Path::parent).unwrap_or(Path::new("/"));
-        let level = match (&self.log_level, &file.log.level) {
-            (Some(level), _) => parse_level(level).ok_or_else(|| format!("KINKO_LOG: {}", unknown_level(level)))?,
-            (None, Some(level)) => parse_level(level).ok_or_else(|| {
-                let path = self.file().unwrap_or(Path::new(""));
-                format!("{}: log.level: {}", path.display(), unknown_level(level))
-            })?,
+        let in_file = |key: &str, rule: &str| format!("{}: {key}: {rule}", self.file().unwrap_or(folder).display());
+        let log_level = match (&self.log_level, &file.log.level) {
+            (Some(level), _) => parse_level(level).map_err(|rule| format!("KINKO_LOG: {rule}"))?,
+            (None, Some(level)) => parse_level(level).map_err(|rule| in_file("log.level", &rule))?,
             (None, None) => LevelFilter::Off,
         };
+        let kdf_cost = file.token.kdf_cost();
         Ok(Config {
             directory: self
                 .directory
                 .clone()
                 .or_else(|| file.directory.map(|path| folder.join(path)))
                 .unwrap_or_else(|| self.default_directory.clone()),
-            log_level: level,
+            log_level,
             log_file: self.log_file.clone().or_else(|| file.log.file.map(|path| folder.join(path))),
+            extraction_policy: match file.token.extraction_policy {
+                Extraction::Strict => ExtractionPolicy::Strict,
+                Extraction::Compatible => ExtractionPolicy::Compatible,
+            },
+            password_policy: match file.token.password_policy {
+                Password::Pkcs11 => PasswordPolicy::Pkcs11,
+                Password::CloudHsm => PasswordPolicy::CloudHsm,
+            },
+            kdf_cost: kdf_cost.ok_or_else(|| in_file("token.kdf_…", "below 19456 KiB or 2 passes, or far too much"))?,
         })
     }
 
@@ -133,12 +211,9 @@ impl Sources {
     }
 }
 
-fn parse_level(level: &str) -> Option<LevelFilter> {
-    level.trim().parse().ok()
-}
-
-fn unknown_level(level: &str) -> String {
-    format!("`{level}` is not a level (off, error, warn, info, debug, trace)")
+fn parse_level(level: &str) -> Result<LevelFilter, String> {
+    let known = level.trim().parse();
+    known.map_err(|_| format!("`{level}` is not a level (off, error, warn, info, debug, trace)"))
 }
 
 /// Makes a path independent of later changes of the working folder.
@@ -203,6 +278,23 @@ mod tests {
         let error = sources(&[("KINKO_CONF", &path)]).load().unwrap_err();
         assert!(error.starts_with(&format!("{path}:3:")), "{error}");
         assert!(error.contains("levle"), "{error}");
+    }
+
+    #[test]
+    fn new_tokens_are_what_the_file_says() {
+        let (_folder, path) = written(
+            "[token]\nextraction_policy = \"compatible\"\npassword_policy = \"cloudhsm\"\nkdf_memory_kib = 19456\nkdf_passes = 2\n",
+        );
+        let settings = sources(&[("KINKO_CONF", &path)]).load().unwrap().settings();
+        assert_eq!(settings.extraction_policy, ExtractionPolicy::Compatible);
+        assert_eq!(settings.password_policy, PasswordPolicy::CloudHsm);
+        assert_eq!(settings.kdf_cost, KdfCost::FLOOR);
+    }
+
+    #[test]
+    fn a_password_cost_below_the_floor_is_refused() {
+        let (_folder, path) = written("[token]\nkdf_passes = 1\n");
+        assert!(sources(&[("KINKO_CONF", &path)]).load().unwrap_err().starts_with(&format!("{path}: token.kdf")));
     }
 
     #[test]

@@ -8,14 +8,10 @@
 
 mod calls;
 mod config;
-mod core_stub;
 mod error;
 mod library;
 mod logging;
 mod session_table;
-
-// The one line that says which core is meant.
-use core_stub as core;
 
 #[allow(unsafe_code, reason = "the C ABI: the only module that touches the caller's memory")]
 mod ffi;

@@ -16,12 +16,12 @@ use std::time::SystemTime;
 
 use hsm_types::SlotId;
 
-use crate::config::{Config, Sources};
-use crate::core::{Settings, Slot, Token, TokenDirectory};
+use crate::config::Sources;
 use crate::error::Error;
 use crate::ffi::process::{self, ProcessMark};
 use crate::logging;
 use crate::session_table::{OpenSession, SessionTable};
+use hsm_core::{Slot, Token, TokenDirectory};
 
 /// Whether a library is the first of its process tree, or a forked child's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl Library {
         }
         process::register_fork_handlers()?;
         if *origin == Origin::Forked {
-            crate::core::fork::close_inherited();
+            hsm_core::store::fork::close_inherited();
             *origin = Origin::First;
         }
         let sources = process::configuration_sources();
@@ -181,13 +181,13 @@ impl Open {
     fn load(sources: Sources, previous: Option<&Self>) -> Result<Self, Error> {
         // Taken before reading: a change in between is then seen as a change.
         let modified = sources.modified();
-        let Config { directory, log_level, log_file } = sources.load().map_err(Error::Configuration)?;
-        logging::configure(log_level, log_file.as_deref()).map_err(Error::Configuration)?;
-        let tokens = match previous.filter(|previous| previous.directory == directory) {
+        let config = sources.load().map_err(Error::Configuration)?;
+        logging::configure(config.log_level, config.log_file.as_deref()).map_err(Error::Configuration)?;
+        let tokens = match previous.filter(|previous| previous.directory == config.directory) {
             Some(previous) => Arc::clone(&previous.tokens),
-            None => Arc::new(TokenDirectory::open(Settings::default_for(directory.clone()))?),
+            None => Arc::new(TokenDirectory::open(config.settings())?),
         };
-        log::info!("tokens are in {}", directory.display());
-        Ok(Self { tokens, directory, sources, modified })
+        log::info!("tokens are in {}", config.directory.display());
+        Ok(Self { tokens, directory: config.directory, sources, modified })
     }
 }

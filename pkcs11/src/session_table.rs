@@ -10,8 +10,8 @@ use std::sync::{Arc, RwLock};
 
 use hsm_types::SlotId;
 
-use crate::core::Session;
 use crate::error::Error;
+use hsm_core::Session;
 
 /// The next handle. It outlives tables, so that a handle from before `C_Finalize` or from before a
 /// fork names nothing afterwards. Zero is `CK_INVALID_HANDLE`.

@@ -98,7 +98,7 @@ fn a_fork_while_other_threads_work_leaves_a_child_that_can_initialise() {
                     }
                 });
             }
-            let ended: Vec<_> = (0..10).map(|_| in_child(|| use_afresh(&module, slot))).collect();
+            let ended: Vec<_> = (0..4).map(|_| in_child(|| use_afresh(&module, slot))).collect();
             stop.store(true, Ordering::Relaxed);
             assert!(ended.iter().all(|ended| *ended == WELL), "{ended:?}");
         });

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use hsm_types::SlotId;
 
-use crate::core::{Access, Session, UserType};
 use crate::error::Error;
 use crate::library::Library;
+use hsm_core::{Access, Session, UserType};
 
 /// `C_OpenSession`.
 pub(crate) fn open(library: &Library, slot: SlotId, access: Access) -> Result<u64, Error> {

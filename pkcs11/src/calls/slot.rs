@@ -3,9 +3,9 @@
 use hsm_core::mechanism::{self, MECHANISMS};
 use hsm_types::{MechanismInfo, MechanismType, SlotId};
 
-use crate::core::{Slot, TokenInfo};
 use crate::error::Error;
 use crate::library::Library;
+use hsm_core::{Slot, TokenInfo};
 
 /// What `C_GetTokenInfo` has to say.
 pub(crate) enum TokenState {

@@ -14,8 +14,8 @@ use super::steps::{ck_fn, ck_functions, ck_steps};
 use super::template::{self, Attributes};
 use super::{ending, enter, info, interface, params, process};
 use crate::calls::{general, session, slot};
-use crate::core::{Access, Session, UserType};
 use crate::error::Error;
+use hsm_core::{Access, Session, UserType};
 
 /// A row of `docs/functions.md`.
 #[cfg(test)]

@@ -7,8 +7,8 @@ use cryptoki_sys::{
 use hsm_types::MechanismInfo;
 
 use crate::calls::slot::TokenState;
-use crate::core::{Access, SessionInfo, TokenInfo};
 use crate::session_table::OpenSession;
+use hsm_core::{Access, SessionInfo, TokenInfo};
 
 const MANUFACTURER: &str = "Kinko";
 const NO_HARDWARE: CK_VERSION = CK_VERSION { major: 0, minor: 0 };

@@ -18,8 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cryptoki_sys::{CK_FLAGS, CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
-use crate::core::Session;
 use crate::error::Error;
+use hsm_core::Session;
 
 /// Runs a `C_` function: stops panics, and turns an error into its `CKR_` value and one log line.
 ///

@@ -9,9 +9,9 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use std::panic::catch_unwind;
 
 use crate::config::Sources;
-use crate::core::fork;
 use crate::error::Error;
 use crate::library::{Library, Origin};
+use hsm_core::store::fork;
 
 /// The library of this process, or, in a child before its `C_Initialize`, that of an ancestor.
 /// Null or a leaked box: what it once pointed to is never freed.

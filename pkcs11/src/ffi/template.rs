@@ -5,8 +5,8 @@ use hsm_types::{AttributeType, Template, Value, is_nested};
 use zeroize::Zeroizing;
 
 use super::buffer::{checked_len, copy_out};
-use crate::core::ObjectView;
 use crate::error::Error;
+use hsm_core::ObjectView;
 
 /// The most attributes that one template can hold, those of nested templates included: the standard
 /// has fewer than 200 types, and a type may occur once only in each.
