@@ -110,9 +110,8 @@ impl LoginState {
     /// [`Error::UserAlreadyLoggedIn`] or [`Error::UserAnotherAlreadyLoggedIn`] when somebody was faster.
     pub fn begin(
         &self,
-        Authenticated { user, master_key }: Authenticated,
+        Authenticated { user, master_key, presence }: Authenticated,
         barrier: Barrier,
-        presence: Option<PresenceGuard>,
     ) -> Result<(), Error> {
         let mut current = self.current.write()?;
         if let Some(login) = current.as_deref() {

@@ -80,17 +80,10 @@ impl Token {
             None => role.default_name(),
         };
         let authenticated = self.authenticate(role, name, pin)?;
-        let presence = match self.locks.announce(authenticated.user.id) {
-            Ok(presence) => Some(presence),
-            Err(error) => {
-                log::warn!("other programs will not see that {name} is logged in: {error}");
-                None
-            }
-        };
         let keyring = self.barrier.keyring().unlock(self.store.id(), &authenticated.master_key)?;
         self.with_sessions(|read_only| {
             admit(role, read_only)?;
-            self.login.begin(authenticated, Barrier::new(keyring), presence)
+            self.login.begin(authenticated, Barrier::new(keyring))
         })
     }
 
@@ -140,7 +133,7 @@ impl Token {
         if new.contains(&b':') {
             return Err(Error::PinInvalid("a colon would end the user's name at the next login"));
         }
-        let Authenticated { user, master_key } = self.authenticate(role, &name, old)?;
+        let Authenticated { user, master_key, .. } = self.authenticate(role, &name, old)?;
         let accounts = self.accounts(&self.barrier)?;
         // Our own login stays: it is told of the epoch to come before the change can be noticed.
         let next = login.map(|login| login.expect_epoch(user.epoch + 1));
