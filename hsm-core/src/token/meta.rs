@@ -1,7 +1,7 @@
 //! What is said about the whole token, in its `meta` record.
 //!
 //! Content, 59 bytes: layout version (1), label (32, blank-padded), serial number (16), time of
-//! initialisation (8, seconds since 1970, most significant first), extraction policy (1: 0 strict,
+//! initialisation (8, seconds since 1970, least significant byte first), extraction policy (1: 0 strict,
 //! 1 compatible), password policy (1: 0 `pkcs11`, 1 `cloudhsm`).
 
 use crate::error::Error;
@@ -33,7 +33,7 @@ impl TokenMeta {
         let mut out = vec![LAYOUT];
         out.extend_from_slice(&self.label);
         out.extend_from_slice(&self.serial);
-        out.extend_from_slice(&self.initialized.to_be_bytes());
+        out.extend_from_slice(&self.initialized.to_le_bytes());
         out.push(match self.extraction_policy {
             ExtractionPolicy::Strict => 0,
             ExtractionPolicy::Compatible => 1,
@@ -59,7 +59,7 @@ impl TokenMeta {
         Some(Self {
             label: *label,
             serial: *serial,
-            initialized: u64::from_be_bytes(*initialized),
+            initialized: u64::from_le_bytes(*initialized),
             extraction_policy: match extraction_policy {
                 0 => ExtractionPolicy::Strict,
                 1 => ExtractionPolicy::Compatible,
