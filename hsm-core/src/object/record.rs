@@ -1,7 +1,7 @@
 //! How an object is kept: the content of its record, and the attributes by which it is found.
 //!
 //! Content: the scope (1 byte: 0 public, 1 shared, 2 private), the owner (8 bytes, least significant
-//! first, 0 without one), then [`Template::encode`]. `docs/storage-format.md` has an example.
+//! first, 0 without one), then [`Template::encode`]. `docs/storage-format.md` has vectors.
 
 use hsm_types::{AttributeType, ObjectId, Template, UserId, Value};
 use zeroize::Zeroizing;
@@ -97,45 +97,4 @@ fn search_tokens(keyring: &Keyring, scope: Scope, attributes: &Template) -> Resu
         }
     }
     Ok(tokens)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::crypto::secret::LockedKey;
-    use crate::store::Revision;
-
-    /// Gives 3s, so that the example has one result.
-    struct Threes;
-
-    impl Rng for Threes {
-        fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
-            bytes.fill(3);
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn the_example_in_the_storage_format_is_what_is_written() {
-        let document = include_str!("../../../docs/storage-format.md");
-        let store = [2; 16];
-        let master = LockedKey::from_fn(|key| {
-            key.fill(1);
-            Ok(())
-        });
-        let barrier = Barrier::new(Keyring::new(&store).unwrap().unlock(&store, &master.unwrap()).unwrap());
-        let mut attributes = Template::new();
-        attributes.set_ulong(AttributeType::CLASS, 0);
-        attributes.set_bool(AttributeType::PRIVATE, true);
-        attributes.set(AttributeType::LABEL, *b"hi");
-        let id = ObjectId(0x1122_3344_5566_7788);
-        let sealed = seal(&barrier, &Threes, id, Some(UserId(7)), &attributes).unwrap();
-        let tokens: Vec<_> = sealed.search.iter().map(|token| hex::encode(token.0)).collect();
-        for expected in tokens.iter().chain([&hex::encode(&sealed.bytes), &RecordKey::Object(id).to_string()]) {
-            assert!(document.contains(expected.as_str()), "the document lacks {expected}");
-        }
-        let entry = Entry { key: RecordKey::Object(id), revision: Revision(1), value: sealed };
-        let opened = open(&barrier, &entry).unwrap().unwrap();
-        assert_eq!((opened.scope, opened.attributes), (Scope::Private(UserId(7)), attributes));
-    }
 }
