@@ -32,6 +32,8 @@ pub struct Authenticated {
     pub user: User,
     /// The store's master key.
     pub master_key: Arc<LockedKey>,
+    /// Tells other processes of the login. Keep it until logout. `None` where the system has no such locks.
+    pub presence: Option<PresenceGuard>,
 }
 
 /// Who changes a password.
@@ -63,22 +65,17 @@ impl Accounts<'_> {
         let (user, counted) = self.count(found.id)?;
         match user.unwrap_master(password)? {
             Some(master) => {
+                // Announced before the count is taken back: a password change that does not see us yet is refused by
+                // that write, or its own write refuses ours.
+                let presence = self.announce(user.id);
                 self.clear(&user, counted)?;
-                Ok(Authenticated { user, master_key: Arc::new(master) })
+                Ok(Authenticated { user, master_key: Arc::new(master), presence })
             }
             None => {
                 self.lock_after(&user, counted);
                 Err(Error::PinIncorrect)
             }
         }
-    }
-
-    /// Announces a login to other processes. Keep the guard until logout.
-    ///
-    /// # Errors
-    /// [`Error::Store`] when the lock file cannot be used.
-    pub fn announce(&self, user: UserId) -> Result<PresenceGuard, Error> {
-        self.locks.announce(user)
     }
 
     /// The user of this role with this name.
@@ -158,11 +155,10 @@ impl Accounts<'_> {
     /// whose account is locked, [`Error::UserNotLoggedIn`] for one whose login has ended;
     /// [`Error::UserPinNotInitialized`] for a deleted user; as [`PasswordPolicy::check`](user::PasswordPolicy::check).
     pub fn set_password(&self, user: &User, password: &[u8], master: &LockedKey, by: ChangedBy) -> Result<User, Error> {
+        self.check_unused(user.id)?;
         let new = self.writer.prepare(password)?;
         loop {
-            if self.locks.is_present_elsewhere(user.id)? {
-                return Err(Error::UserInUse);
-            }
+            self.check_unused(user.id)?;
             let (mut current, strikes) = self.account(user.id)?;
             let mut batch = Batch::new();
             match by {
@@ -200,6 +196,23 @@ impl Accounts<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn check_unused(&self, user: UserId) -> Result<(), Error> {
+        match self.locks.is_present_elsewhere(user) {
+            Ok(true) => Err(Error::UserInUse),
+            Ok(false) => Ok(()),
+            // Where there are no locks, the new epoch still ends the other logins.
+            Err(error) => {
+                log::warn!("logins of user {user} in other programs are not seen: {error}");
+                Ok(())
+            }
+        }
+    }
+
+    fn announce(&self, user: UserId) -> Option<PresenceGuard> {
+        let announced = self.locks.announce(user);
+        announced.inspect_err(|error| log::warn!("other programs do not see the login of user {user}: {error}")).ok()
     }
 
     /// Counts an attempt. Returns only when the count is durable.

@@ -286,8 +286,7 @@ fn a_process_that_dies_between_count_and_check_gives_no_guess_back() {
 fn a_password_is_not_changed_while_another_process_is_logged_in() {
     if let Some(directory) = child::directory() {
         let token = Token::open(&directory);
-        let login = token.login(RIGHT).unwrap();
-        let _presence = token.accounts().announce(login.user.id).unwrap();
+        let _login = token.login(RIGHT).unwrap();
         child::say("logged in");
         return drop(std::io::stdin().read_line(&mut String::new()));
     }
@@ -298,7 +297,7 @@ fn a_password_is_not_changed_while_another_process_is_logged_in() {
     let mut lines = BufReader::new(other.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| child::said(&line.unwrap()) == Some("logged in")));
 
-    let _own_presence = token.accounts().announce(token.alice().id).unwrap();
+    let _own_presence = token.locks.announce(token.alice().id).unwrap();
     let change = |by| token.accounts().set_password(&token.alice(), b"new password", &master, by);
     for by in [ChangedBy::Admin, ChangedBy::Owner] {
         assert!(matches!(change(by), Err(Error::UserInUse)));
