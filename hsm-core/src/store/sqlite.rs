@@ -22,8 +22,12 @@ use rows::Head;
 mod adapter;
 mod changes;
 mod connection;
+#[cfg(test)]
+mod damage_tests;
 mod failure;
 mod find;
+#[cfg(test)]
+mod process_tests;
 mod revision_file;
 mod rows;
 mod schema;
@@ -247,12 +251,12 @@ impl SqliteStore {
     /// As [`commit`](Self::commit); [`Error::Store`] when a precondition of `first` fails on the empty store.
     pub fn reset(&self, history: &[u8; 16], first: &Batch) -> Result<Revision, Error> {
         first.check()?;
-        let outcome = self.write(PATIENCE, |transaction| {
+        let revision = self.write(PATIENCE, |transaction| {
             rows::clear(transaction, history)?;
             write::apply_first(transaction, first)
         })?;
         self.shrink_log();
-        Ok(outcome)
+        Ok(revision)
     }
 
     pub(super) fn head(&self) -> Result<Head, Error> {
@@ -277,21 +281,23 @@ impl SqliteStore {
         &self,
         patience: Duration,
         work: impl FnOnce(&Transaction<'_>) -> Result<Revision, Error>,
-    ) -> Result<Revision, Error> {
+    ) -> Result<Revision, JournalError> {
         self.connections.write(|connection| {
             let transaction = begin(connection, patience)?;
             let revision = work(&transaction)?;
             if revision == NOTHING_WRITTEN {
-                return Ok(revision);
+                return Ok(Ok(revision));
             }
             self.side.begin(revision.0)?;
-            transaction.commit().or_fail()?;
+            if let Err(error) = transaction.commit() {
+                return Ok(Err(failure::of_commit(&error)));
+            }
             if let Err(error) = self.side.acknowledge(revision.0) {
                 // The commit is durable: only the check for lost writes is weaker now.
                 log::warn!("{error}");
             }
-            Ok(revision)
-        })
+            Ok(Ok(revision))
+        })?
     }
 
     fn write_transaction(

@@ -4,6 +4,7 @@ use rusqlite::ErrorCode;
 use rusqlite::ffi;
 
 use crate::error::Error;
+use crate::store::journal::JournalError;
 
 /// What the store's database file is called.
 pub(super) const DATABASE: &str = "store.db";
@@ -24,6 +25,17 @@ pub(super) fn from_sqlite(error: &rusqlite::Error) -> Error {
         Some(ErrorCode::Unknown | ErrorCode::TypeMismatch) => damaged(error),
         Some(_) => Error::Store(text()),
         None => damaged(error),
+    }
+}
+
+/// What a failed commit means.
+///
+/// Everybody who has the database open sees that nothing was committed. But when only the last sync failed, the whole
+/// transaction is in the log, and whoever opens the database after a crash would take it for committed.
+pub(super) fn of_commit(error: &rusqlite::Error) -> JournalError {
+    match error.sqlite_error().map(|failure| failure.extended_code) {
+        Some(ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC) => JournalError::Unknown(error.to_string()),
+        _ => from_sqlite(error).into(),
     }
 }
 

@@ -12,27 +12,27 @@ use crate::store::suite;
 
 const IDENTITY: StoreIdentity = StoreIdentity { store: [1; 16], history: [2; 16] };
 
-fn first() -> Batch {
+pub(super) fn first() -> Batch {
     let mut batch = Batch::new();
     batch.create(RecordKey::Meta, value(b"meta", &[]));
     batch
 }
 
-fn value(bytes: &[u8], tokens: &[u8]) -> Sealed {
+pub(super) fn value(bytes: &[u8], tokens: &[u8]) -> Sealed {
     Sealed { bytes: bytes.to_vec(), search: tokens.iter().map(|token| SearchToken([*token; 16])).collect() }
 }
 
-fn new_store() -> (tempfile::TempDir, SqliteStore) {
+pub(super) fn new_store() -> (tempfile::TempDir, SqliteStore) {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::create(directory.path(), &IDENTITY, &first()).unwrap();
     (directory, store)
 }
 
-fn object(id: u64) -> RecordKey {
+pub(super) fn object(id: u64) -> RecordKey {
     RecordKey::Object(ObjectId(id))
 }
 
-fn create(store: &SqliteStore, id: u64, tokens: &[u8]) -> Revision {
+pub(super) fn create(store: &SqliteStore, id: u64, tokens: &[u8]) -> Revision {
     let mut batch = Batch::new();
     batch.create(object(id), value(b"object", tokens));
     committed(store.commit(&batch).unwrap())
@@ -44,7 +44,7 @@ fn replace(store: &SqliteStore, id: u64, revision: Revision, value: Sealed) -> R
     committed(store.commit(&batch).unwrap())
 }
 
-fn committed(outcome: Outcome) -> Revision {
+pub(super) fn committed(outcome: Outcome) -> Revision {
     match outcome {
         Outcome::Committed(revision) => revision,
         Outcome::Refused { .. } => panic!("refused"),
@@ -71,6 +71,20 @@ fn what_was_committed_is_there_after_opening_again() {
     assert_eq!((store.id(), store.revision().unwrap()), (&IDENTITY.store, revision));
     assert_eq!(store.lookup(&object(7)).unwrap().unwrap().value, value(b"object", &[1]));
     assert_eq!(store.current_history().unwrap(), History { id: IDENTITY.history, generation: 1 });
+}
+
+#[test]
+fn a_store_opens_whose_creator_was_killed_at_once() {
+    let (directory, _store) = new_store();
+    // What a kill leaves: nothing was moved from the log into the database.
+    let left = tempfile::tempdir().unwrap();
+    for file in directory.path().read_dir().unwrap().map(Result::unwrap) {
+        if !file.file_name().to_string_lossy().ends_with("-shm") {
+            std::fs::copy(file.path(), left.path().join(file.file_name())).unwrap();
+        }
+    }
+    let store = SqliteStore::open(left.path()).unwrap();
+    assert!(store.lookup(&RecordKey::Meta).unwrap().is_some());
 }
 
 #[test]
