@@ -11,9 +11,17 @@ pub mod crypto;
 pub mod error;
 pub mod key;
 pub mod lockout;
+mod login;
 pub mod mechanism;
+pub mod object;
+mod operation;
+pub mod session;
+mod session_objects;
 pub mod store;
+pub mod token;
 pub mod user;
 
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, HandleRole};
+pub use session::{Access, ObjectView, Session, SessionInfo, UserType};
+pub use token::{Settings, Slot, Token, TokenDirectory, TokenInfo};

@@ -114,16 +114,21 @@ impl Role {
 }
 
 impl PasswordPolicy {
+    /// How long a password may be, in bytes.
+    #[must_use]
+    pub const fn lengths(self) -> core::ops::RangeInclusive<usize> {
+        match self {
+            Self::Pkcs11 => 4..=255,
+            Self::CloudHsm => 7..=32,
+        }
+    }
+
     /// Checks a new password.
     ///
     /// # Errors
     /// [`Error::PinLenRange`], [`Error::PinInvalid`].
     pub fn check(self, password: &[u8]) -> Result<(), Error> {
-        let lengths = match self {
-            Self::Pkcs11 => 4..=255,
-            Self::CloudHsm => 7..=32,
-        };
-        if !lengths.contains(&password.len()) {
+        if !self.lengths().contains(&password.len()) {
             return Err(Error::PinLenRange);
         }
         match self {

@@ -6,12 +6,121 @@
 
 use std::sync::Arc;
 
-use hsm_types::{KeyType, MechanismType, Params, Template};
+use hsm_types::{KeyType, MechanismInfo, MechanismType, Params, Template};
 use zeroize::Zeroizing;
 
 use crate::crypto::rng::Rng;
 use crate::error::Error;
 use crate::key::Key;
+
+mod aes_cbc;
+mod aes_cmac;
+mod aes_ctr;
+mod aes_ecb;
+mod aes_gcm;
+mod aes_key_gen;
+mod aes_kw;
+mod blocks;
+mod buffered;
+mod ec_key_gen;
+mod ecdh;
+mod ecdsa;
+mod generic_secret;
+mod hmac;
+mod mac;
+mod params;
+mod rsa_key_gen;
+mod rsa_oaep;
+mod rsa_pkcs;
+mod rsa_pss;
+mod rsa_x509;
+mod scheme;
+mod sha;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod wrapping;
+
+/// Every mechanism, sorted by number.
+pub static MECHANISMS: &[&MechanismDef] = &[
+    &rsa_key_gen::RSA_PKCS_KEY_PAIR_GEN,
+    &rsa_pkcs::RSA_PKCS,
+    &rsa_x509::RSA_X_509,
+    &rsa_pkcs::SHA1_RSA_PKCS,
+    &rsa_oaep::RSA_PKCS_OAEP,
+    &rsa_key_gen::RSA_X9_31_KEY_PAIR_GEN,
+    &rsa_pss::RSA_PKCS_PSS,
+    &rsa_pss::SHA1_RSA_PKCS_PSS,
+    &rsa_pkcs::SHA256_RSA_PKCS,
+    &rsa_pkcs::SHA384_RSA_PKCS,
+    &rsa_pkcs::SHA512_RSA_PKCS,
+    &rsa_pss::SHA256_RSA_PKCS_PSS,
+    &rsa_pss::SHA384_RSA_PKCS_PSS,
+    &rsa_pss::SHA512_RSA_PKCS_PSS,
+    &rsa_pkcs::SHA224_RSA_PKCS,
+    &rsa_pss::SHA224_RSA_PKCS_PSS,
+    &sha::SHA_1,
+    &hmac::SHA_1_HMAC,
+    &hmac::SHA_1_HMAC_GENERAL,
+    &sha::SHA256,
+    &hmac::SHA256_HMAC,
+    &hmac::SHA256_HMAC_GENERAL,
+    &sha::SHA224,
+    &hmac::SHA224_HMAC,
+    &hmac::SHA224_HMAC_GENERAL,
+    &sha::SHA384,
+    &hmac::SHA384_HMAC,
+    &hmac::SHA384_HMAC_GENERAL,
+    &sha::SHA512,
+    &hmac::SHA512_HMAC,
+    &hmac::SHA512_HMAC_GENERAL,
+    &sha::SHA3_256,
+    &sha::SHA3_384,
+    &sha::SHA3_512,
+    &generic_secret::GENERIC_SECRET_KEY_GEN,
+    &ec_key_gen::EC_KEY_PAIR_GEN,
+    &ecdsa::ECDSA,
+    &ecdsa::ECDSA_SHA1,
+    &ecdsa::ECDSA_SHA224,
+    &ecdsa::ECDSA_SHA256,
+    &ecdsa::ECDSA_SHA384,
+    &ecdsa::ECDSA_SHA512,
+    &ecdh::ECDH1_DERIVE,
+    &ecdh::ECDH1_COFACTOR_DERIVE,
+    &aes_key_gen::AES_KEY_GEN,
+    &aes_ecb::AES_ECB,
+    &aes_cbc::AES_CBC,
+    &aes_cbc::AES_CBC_PAD,
+    &aes_ctr::AES_CTR,
+    &aes_gcm::AES_GCM,
+    &aes_cmac::AES_CMAC,
+    &aes_cmac::AES_CMAC_GENERAL,
+    &aes_kw::AES_KEY_WRAP,
+    &aes_kw::AES_KEY_WRAP_PAD,
+    &aes_kw::AES_KEY_WRAP_KWP,
+];
+
+const _: () = assert!(is_sorted(MECHANISMS), "MECHANISMS is out of order or has a number twice");
+
+/// The mechanism with this number, if the token has it.
+#[must_use]
+pub fn find(id: MechanismType) -> Option<&'static MechanismDef> {
+    let at = MECHANISMS.binary_search_by_key(&id, |def| def.id).ok()?;
+    MECHANISMS.get(at).copied()
+}
+
+#[allow(clippy::indexing_slicing, reason = "constant evaluation stops the build where it would panic")]
+const fn is_sorted(mechanisms: &[&MechanismDef]) -> bool {
+    let mut at = 1;
+    while at < mechanisms.len() {
+        if mechanisms[at - 1].id.0 >= mechanisms[at].id.0 {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
 
 /// Everything about one mechanism.
 pub struct MechanismDef {
@@ -26,6 +135,48 @@ pub struct MechanismDef {
     /// What it does.
     pub ops: Ops,
 }
+
+impl MechanismDef {
+    /// The `CKF_` flags of `CK_MECHANISM_INFO`: what [`Ops`] holds, and for elliptic curves what
+    /// forms of keys are taken.
+    #[must_use]
+    pub fn flags(&self) -> u64 {
+        let ops = &self.ops;
+        let mut flags = 0;
+        for (is_offered, flag) in [
+            (ops.encrypt.is_some(), 0x100),
+            (ops.decrypt.is_some(), 0x200),
+            (ops.digest.is_some(), 0x400),
+            (ops.sign.is_some(), 0x800),
+            (ops.verify.is_some(), 0x2000),
+            (ops.generate_key.is_some(), 0x8000),
+            (ops.generate_key_pair.is_some(), 0x1_0000),
+            (ops.wrap.is_some(), 0x2_0000),
+            (ops.unwrap.is_some(), 0x4_0000),
+            (ops.derive.is_some(), 0x8_0000),
+            (self.key_types.contains(&KeyType::EC), EC_FLAGS),
+        ] {
+            if is_offered {
+                flags |= flag;
+            }
+        }
+        flags
+    }
+
+    /// What `C_GetMechanismInfo` tells.
+    #[must_use]
+    pub fn info(&self) -> MechanismInfo {
+        let (min, max) = match self.key_sizes {
+            KeySizes::None => (0, 0),
+            KeySizes::Bits { min, max } | KeySizes::Bytes { min, max } => (min, max),
+        };
+        MechanismInfo { min_key_size: min.into(), max_key_size: max.into(), flags: self.flags() }
+    }
+}
+
+/// Prime fields, named curves, points uncompressed and compressed: `CKF_EC_F_P`,
+/// `CKF_EC_NAMEDCURVE`, `CKF_EC_UNCOMPRESS`, `CKF_EC_COMPRESS` (PKCS#11 v3.1 section 6.3.1).
+const EC_FLAGS: u64 = 0x10_0000 | 0x80_0000 | 0x100_0000 | 0x200_0000;
 
 /// Sizes of keys, with the unit that `CK_MECHANISM_INFO` leaves to the mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +197,17 @@ pub enum KeySizes {
         /// Largest.
         max: u32,
     },
+}
+
+impl KeySizes {
+    /// Whether a key of this size, in the mechanism's unit, is taken.
+    #[must_use]
+    pub const fn contains(self, size: u32) -> bool {
+        match self {
+            Self::None => true,
+            Self::Bits { min, max } | Self::Bytes { min, max } => min <= size && size <= max,
+        }
+    }
 }
 
 /// Starts an encryption or decryption with a key.

@@ -27,6 +27,8 @@ pub struct Keyring {
 pub enum Scope {
     /// Public objects, which need no login.
     Public,
+    /// Keys with `CKA_PRIVATE` false: sealed like private objects, seen by everybody who is logged in.
+    Shared,
     /// The private objects of a user.
     Private(UserId),
 }
@@ -71,6 +73,7 @@ impl Keyring {
     pub fn token(&self, scope: Scope, attribute: AttributeType, value: &[u8]) -> Result<SearchToken, Error> {
         let (keys, scope) = match scope {
             Scope::Public => (&*self.open, PUBLIC_SCOPE),
+            Scope::Shared => (self.private()?, SHARED_SCOPE),
             Scope::Private(owner) => (self.private()?, owner.0),
         };
         Ok(SearchToken(keys.tokens.token(&[&scope.to_be_bytes(), &attribute.0.to_be_bytes(), value])))
@@ -102,6 +105,8 @@ impl Keyring {
 
 /// No user has this id.
 const PUBLIC_SCOPE: u64 = 0;
+/// No user has this id; its keys tell it from the public scope.
+const SHARED_SCOPE: u64 = 0;
 /// No user has this id.
 const NAME_SCOPE: u64 = u64::MAX;
 /// No attribute has this type.

@@ -212,6 +212,15 @@ impl SqliteStore {
         self.connections.read(|connection| find::search(connection, tokens, None, usize::MAX))
     }
 
+    /// The objects that carry every token of at least one alternative, ascending. Within an alternative, give the
+    /// most selective token first.
+    ///
+    /// # Errors
+    /// As [`search`](Self::search).
+    pub fn search_any(&self, alternatives: &[Vec<SearchToken>]) -> Result<Vec<ObjectId>, Error> {
+        self.connections.read(|connection| find::search_any(connection, alternatives))
+    }
+
     /// As [`search`](Self::search): at most `limit` objects, from the first one after `after`.
     ///
     /// # Errors

@@ -81,4 +81,3 @@ pub struct MechanismInfo {
     /// `CKF_…` flags.
     pub flags: u64,
 }
-

@@ -28,10 +28,7 @@ pub struct NotATemplate;
 /// Attributes whose value is itself a list of attributes (`CKF_ARRAY_ATTRIBUTE`).
 #[must_use]
 pub const fn is_nested(attribute: AttributeType) -> bool {
-    matches!(
-        attribute,
-        AttributeType::WRAP_TEMPLATE | AttributeType::UNWRAP_TEMPLATE | AttributeType::DERIVE_TEMPLATE
-    )
+    matches!(attribute, AttributeType::WRAP_TEMPLATE | AttributeType::UNWRAP_TEMPLATE | AttributeType::DERIVE_TEMPLATE)
 }
 
 impl Template {

@@ -26,11 +26,39 @@ pub(super) fn search(
 
     let mut statement = connection.prepare_cached(&sql(tokens.len())).or_fail()?;
     let ids = statement.query_map(params_from_iter(parameters), |row| row.get::<_, i64>(0)).or_fail()?;
-    ids.map(|id| {
-        let id = u64::try_from(id.or_fail()?).map_err(|_| damaged("a negative object id in the index"))?;
-        Ok(ObjectId(id))
-    })
-    .collect()
+    ids.map(|id| object_id(id.or_fail()?)).collect()
+}
+
+/// The objects that carry every token of one of the alternatives, in one look at the database.
+pub(super) fn search_any(connection: &Connection, alternatives: &[Vec<SearchToken>]) -> Result<Vec<ObjectId>, Error> {
+    let mut selects = String::new();
+    let mut parameters: Vec<&dyn ToSql> = Vec::new();
+    for tokens in alternatives.iter().filter(|tokens| !tokens.is_empty()) {
+        if !selects.is_empty() {
+            selects.push_str(" UNION ALL ");
+        }
+        selects.push_str("SELECT first.object FROM search AS first WHERE first.token = ?");
+        for _ in tokens.iter().skip(1) {
+            selects.push_str(PROBE);
+        }
+        parameters.extend(tokens.iter().map(|token| -> &dyn ToSql { &token.0 }));
+    }
+    if selects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(&selects).or_fail()?;
+    let ids = statement.query_map(params_from_iter(parameters), |row| row.get::<_, i64>(0)).or_fail()?;
+    let mut found = ids.map(|id| object_id(id.or_fail()?)).collect::<Result<Vec<_>, _>>()?;
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Whether the row found by the first token has another one, too: one look-up in the index.
+const PROBE: &str = " AND EXISTS (SELECT 1 FROM search AS other WHERE other.token = ? AND other.object = first.object)";
+
+fn object_id(id: i64) -> Result<ObjectId, Error> {
+    u64::try_from(id).map(ObjectId).map_err(|_| damaged("a negative object id in the index"))
 }
 
 /// Walks the rows of the first token and probes the others for each: every step is one look-up in the index.

@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::crypto::mapped::MappedNumber;
 use crate::error::Error;
 use crate::store::files;
 
@@ -16,6 +17,8 @@ use crate::store::files;
 pub(super) struct RevisionFile {
     file: File,
     path: PathBuf,
+    /// `None` where the system cannot map the file: then it is read.
+    mapped: Option<MappedNumber>,
 }
 
 /// What the side file says.
@@ -27,6 +30,7 @@ pub(super) struct Noted {
 
 const BEGINNING: u64 = 0;
 const ACKNOWLEDGED: u64 = 8;
+const SIZE: u64 = 16;
 
 impl RevisionFile {
     pub(super) const NAME: &'static str = "revision";
@@ -34,12 +38,23 @@ impl RevisionFile {
     pub(super) fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(Self::NAME);
         let file = files::open_file(&path, OpenOptions::new().write(true))?;
-        Ok(Self { file, path })
+        let size = file.metadata().map_err(|error| files::cannot("read", &path, &error))?.len();
+        if size < SIZE {
+            // Lengthens with zeros, which say nothing; another process may do the same at once.
+            file.set_len(SIZE).map_err(|error| files::cannot("write", &path, &error))?;
+        }
+        let mapped = MappedNumber::open(&file)
+            .inspect_err(|error| log::debug!("{} is read, not mapped: {error}", path.display()))
+            .ok();
+        Ok(Self { file, path, mapped })
     }
 
-    /// The revision that the last writer was about to commit. One `pread`.
+    /// The revision that the last writer was about to commit: one load from memory.
     pub(super) fn beginning(&self) -> Result<u64, Error> {
-        self.read(BEGINNING)
+        match &self.mapped {
+            Some(number) => Ok(number.load()),
+            None => self.read(BEGINNING),
+        }
     }
 
     pub(super) fn noted(&self) -> Result<Noted, Error> {
