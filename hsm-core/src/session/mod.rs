@@ -170,7 +170,12 @@ impl Session {
             return Err(Error::SessionHandleInvalid);
         }
         self.token.refresh()?;
-        Ok(self.running.lock()?)
+        let running = self.running.lock()?;
+        // Once more: a session that was closed meanwhile has lost its operations.
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::SessionHandleInvalid);
+        }
+        Ok(running)
     }
 
     /// Starts an operation with a key, in the slot for its kind.

@@ -105,19 +105,18 @@ impl Session {
     }
 
     fn draft_secret(&self, origin: Origin, login: Option<&Arc<Login>>, template: Template) -> Result<Template, Error> {
-        for required in [A::CLASS, A::KEY_TYPE] {
-            if !template.contains(required) {
-                return Err(Error::TemplateIncomplete(required));
-            }
-        }
-        let attributes = factory::draft(origin, Login::caller(login), template)?;
-        let possible = match origin {
-            Origin::Derive => attributes.class() == Some(ObjectClass::SECRET_KEY),
-            _ => matches!(attributes.class(), Some(ObjectClass::SECRET_KEY | ObjectClass::PRIVATE_KEY)),
+        let possible = match (origin, template.class()) {
+            (_, None) => return Err(Error::TemplateIncomplete(A::CLASS)),
+            (Origin::Derive, class) => class == Some(ObjectClass::SECRET_KEY),
+            (_, class) => matches!(class, Some(ObjectClass::SECRET_KEY | ObjectClass::PRIVATE_KEY)),
         };
         if !possible {
             return Err(Error::TemplateInconsistent { attribute: A::CLASS, rule: "this call makes no such object" });
         }
+        if !template.contains(A::KEY_TYPE) {
+            return Err(Error::TemplateIncomplete(A::KEY_TYPE));
+        }
+        let attributes = factory::draft(origin, Login::caller(login), template)?;
         policy::check_new(self.token.policy(), origin, &attributes)?;
         self.admit(login, &attributes)?;
         Ok(attributes)

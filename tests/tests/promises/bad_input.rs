@@ -71,7 +71,7 @@ const CASES: &[Case] = &[
     (
         "an attribute of another class",
         |s| generate(s, &[number(CKA_VALUE_LEN, 32), number(CKA_MODULUS_BITS, 2048)]),
-        Rv::ATTRIBUTE_TYPE_INVALID,
+        Rv::TEMPLATE_INCONSISTENT,
         "CKA_MODULUS_BITS",
     ),
     (

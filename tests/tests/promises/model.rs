@@ -69,6 +69,8 @@ impl Model {
     fn pin_was(&mut self, pin: &str) {
         assert!(self.pins.iter().any(|known| known == pin), "{pin} logged in, expected one of {:?}", self.pins);
         self.pins = vec![pin.into()];
+        // The worker before may have died in the middle of its listing.
+        self.listed.clear();
     }
 
     fn have(&mut self, label: &str, id: &str, proof: &str) {

@@ -37,7 +37,8 @@ fn another_users_keys_are_invisible_and_unusable() {
             session.login(User::User, other).expect("another user logs in");
             assert_eq!(session.find(&[]).expect("a search"), []);
             assert_eq!(session.find(std::slice::from_ref(&label)).expect("a search"), []);
-            for handle in 0..key + 50 {
+            // Handles are random numbers of 62 bits: the key's own, its neighbours, and the small ones.
+            for handle in (0..1000).chain(key - 50..key + 50) {
                 assert_eq!(session.attribute(handle, CKA_LABEL), Err(Rv::OBJECT_HANDLE_INVALID), "{handle}");
                 let sealed = session.encrypt(&Mechanism::plain(CKM_AES_ECB), handle, &[0; 16]);
                 assert_eq!(sealed, Err(Rv::KEY_HANDLE_INVALID), "{handle}");
