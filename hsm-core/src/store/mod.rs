@@ -16,6 +16,8 @@ mod record_key;
 pub mod sqlite;
 
 pub mod suite;
+#[cfg(test)]
+mod vector_tests;
 
 pub use barrier::{Barrier, Opened, RecordKind};
 pub use journal::{
