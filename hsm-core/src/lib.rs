@@ -24,4 +24,4 @@ pub mod user;
 pub use clock::{Clock, SystemClock};
 pub use error::{Error, HandleRole};
 pub use session::{Access, ObjectView, Session, SessionInfo, UserType};
-pub use token::{Settings, Slot, Token, TokenDirectory, TokenInfo};
+pub use token::{AuditScope, Settings, Slot, Token, TokenDirectory, TokenInfo};

@@ -271,3 +271,26 @@ fn a_token_made_by_another_program_is_seen_at_once_and_a_free_slot_always_shows(
     assert!(matches!(elsewhere.slot(SlotId(1)).unwrap(), Slot::Token(_)));
     assert!(matches!(elsewhere.slot(SlotId(3)), Err(Error::SlotIdInvalid)));
 }
+
+#[test]
+fn the_audit_log_chains_management_always_and_the_use_of_keys_where_it_is_asked_for() {
+    let fixture = Fixture::new();
+    let log = fixture.tokens.path(SLOT).join("audit.log");
+    let events = || {
+        hsm_core::audit::verify(&log).unwrap();
+        std::fs::read_to_string(&log).unwrap()
+    };
+    let session = fixture.logged_in();
+    let key = aes_key(&session, &[(A::TOKEN, &[1]), (A::SIGN, &[1])]).unwrap();
+    session.sign_init(&plain(M::AES_CMAC), key).unwrap();
+    assert!(events().contains("\"generate-key\"") && !events().contains("\"sign\""));
+    let settings = Settings {
+        audit: hsm_core::AuditScope::Everything,
+        kdf_cost: KdfCost::FLOOR,
+        ..Settings::default_for(fixture.directory.path().to_owned())
+    };
+    let elsewhere = TokenDirectory::open(settings).unwrap();
+    log_in(&elsewhere).sign_init(&plain(M::AES_CMAC), key).unwrap();
+    assert!(events().contains(&format!("\"sign\",\"object\":\"{key}\"")), "{}", events());
+    assert!(!events().contains("user-secret"), "a password is in the log");
+}

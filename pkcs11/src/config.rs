@@ -15,16 +15,19 @@
 //! password_policy = "pkcs11"         # the default, or "cloudhsm"
 //! kdf_memory_kib = 65536             # what one guess at a password costs (Argon2id)
 //! kdf_passes = 3
+//!
+//! [audit]
+//! scope = "management"               # the default, or "everything": each use of a key too
 //! ```
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use hsm_core::Settings;
 use hsm_core::crypto::kdf::KdfCost;
 use hsm_core::object::policy::ExtractionPolicy;
 use hsm_core::user::PasswordPolicy;
+use hsm_core::{AuditScope, Settings};
 use log::LevelFilter;
 use serde::Deserialize;
 
@@ -43,6 +46,7 @@ pub(crate) struct Config {
     extraction_policy: ExtractionPolicy,
     password_policy: PasswordPolicy,
     kdf_cost: KdfCost,
+    audit: AuditScope,
 }
 
 impl Config {
@@ -52,6 +56,7 @@ impl Config {
             extraction_policy: self.extraction_policy,
             password_policy: self.password_policy,
             kdf_cost: self.kdf_cost,
+            audit: self.audit,
             ..Settings::default_for(self.directory.clone())
         }
     }
@@ -83,6 +88,8 @@ struct File {
     log: Log,
     #[serde(default)]
     token: Token,
+    #[serde(default)]
+    audit: Audit,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -101,6 +108,21 @@ struct Token {
     password_policy: Password,
     kdf_memory_kib: Option<u32>,
     kdf_passes: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Audit {
+    #[serde(default)]
+    scope: Scope,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    #[default]
+    Management,
+    Everything,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -183,6 +205,10 @@ impl Sources {
             password_policy: match file.token.password_policy {
                 Password::Pkcs11 => PasswordPolicy::Pkcs11,
                 Password::CloudHsm => PasswordPolicy::CloudHsm,
+            },
+            audit: match file.audit.scope {
+                Scope::Management => AuditScope::Management,
+                Scope::Everything => AuditScope::Everything,
             },
             kdf_cost: kdf_cost.ok_or_else(|| in_file("token.kdf_…", "below 19456 KiB or 2 passes, or far too much"))?,
         })
@@ -283,12 +309,13 @@ mod tests {
     #[test]
     fn new_tokens_are_what_the_file_says() {
         let (_folder, path) = written(
-            "[token]\nextraction_policy = \"compatible\"\npassword_policy = \"cloudhsm\"\nkdf_memory_kib = 19456\nkdf_passes = 2\n",
+            "[token]\nextraction_policy = \"compatible\"\npassword_policy = \"cloudhsm\"\nkdf_memory_kib = 19456\nkdf_passes = 2\n[audit]\nscope = \"everything\"\n",
         );
         let settings = sources(&[("KINKO_CONF", &path)]).load().unwrap().settings();
         assert_eq!(settings.extraction_policy, ExtractionPolicy::Compatible);
         assert_eq!(settings.password_policy, PasswordPolicy::CloudHsm);
         assert_eq!(settings.kdf_cost, KdfCost::FLOOR);
+        assert_eq!(settings.audit, AuditScope::Everything);
     }
 
     #[test]

@@ -76,9 +76,7 @@ impl Session {
     }
 
     fn note(&self, login: Option<&Arc<Login>>, id: ObjectId, definition: &MechanismDef) {
-        if !id.is_session_object() {
-            self.token.record(login, Action::GenerateKey, Some(id), Some(definition.id));
-        }
+        self.token.record(login, Action::GenerateKey, Some(id), Some(definition.id));
     }
 }
 

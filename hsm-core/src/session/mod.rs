@@ -198,6 +198,8 @@ impl Session {
         let work = start(&mechanism.params, object.key(HandleRole::Key)?)?;
         let epoch = login_behind(&object, login.as_ref());
         *slot = Some(Running::with_key(work, object, epoch));
+        drop(running);
+        self.token.record_use(login.as_ref(), usage, key, mechanism.mechanism);
         Ok(())
     }
 

@@ -78,10 +78,11 @@ impl Session {
             return Err(Error::ActionProhibited("CKA_DESTROYABLE is false"));
         }
         if id.is_session_object() {
-            return self.token.session_objects().destroy(id);
+            self.token.session_objects().destroy(id)?;
+        } else {
+            self.writable()?;
+            self.token.destroy(id)?;
         }
-        self.writable()?;
-        self.token.destroy(id)?;
         self.token.record(login.as_ref(), Action::DestroyObject, Some(id), None);
         Ok(())
     }
@@ -155,9 +156,7 @@ impl Session {
     ) -> Result<ObjectId, Error> {
         let ids = self.token.add(self.number, login, vec![attributes])?;
         let id = ids.first().copied().ok_or(Error::Crypto("an object was not made"))?;
-        if !id.is_session_object() {
-            self.token.record(login, action, Some(id), None);
-        }
+        self.token.record(login, action, Some(id), None);
         Ok(id)
     }
 

@@ -38,7 +38,7 @@ impl Session {
         let wrapped = wrap(&mechanism.params, wrapping.key(HandleRole::WrappingKey)?, &plain)?;
         let written = output.is_some();
         let length = answer(&wrapped, output)?;
-        if written && !key.id().is_session_object() {
+        if written {
             self.token.record(login.as_ref(), Action::WrapKey, Some(key.id()), Some(definition.id));
         }
         Ok(length)

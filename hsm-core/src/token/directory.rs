@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 
 use hsm_types::SlotId;
 
-use super::Token;
 use super::admission::NewToken;
+use super::{AuditScope, Token};
 use crate::clock::{Clock, SystemClock};
 use crate::crypto::kdf::KdfCost;
 use crate::crypto::rng::{Rng, SystemRng, random_u64};
@@ -33,6 +33,8 @@ pub struct Settings {
     pub extraction_policy: ExtractionPolicy,
     /// The password policy of new tokens.
     pub password_policy: PasswordPolicy,
+    /// What is written to the audit log.
+    pub audit: AuditScope,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -48,6 +50,7 @@ impl Settings {
             kdf_cost: KdfCost::default(),
             extraction_policy: ExtractionPolicy::default(),
             password_policy: PasswordPolicy::Pkcs11,
+            audit: AuditScope::default(),
             clock: Arc::new(SystemClock),
             rng: Arc::new(SystemRng),
         }

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
-use hsm_types::{MechanismType, ObjectId, Rv};
+use hsm_types::{AttributeType, MechanismType, ObjectId, Rv};
 
 use crate::audit::{AuditLog, Event};
 use crate::crypto::rng::Rng;
@@ -25,7 +25,7 @@ use crate::session_objects::SessionObjects;
 use crate::store::{Barrier, ChangedKeys, Entry, Keyring, LoginLocks, RecordKey, RecordKind, Revision, SqliteStore};
 use crate::user::UserState;
 
-pub use action::Action;
+pub use action::{Action, AuditScope};
 pub use directory::{Settings, Slot, TokenDirectory};
 pub use info::TokenInfo;
 pub use meta::TokenMeta;
@@ -189,8 +189,26 @@ impl Token {
         object: Option<ObjectId>,
         mechanism: Option<MechanismType>,
     ) {
+        if self.settings.audit == AuditScope::Management && object.is_some_and(ObjectId::is_session_object) {
+            return;
+        }
         let who = login.map_or("", |login| login.account().name.as_str());
         self.append(who, action, object, mechanism, Rv::OK);
+    }
+
+    /// Writes a line about the use of a key, where everything is to be recorded.
+    pub(crate) fn record_use(
+        &self,
+        login: Option<&Arc<Login>>,
+        usage: AttributeType,
+        key: ObjectId,
+        mechanism: MechanismType,
+    ) {
+        if self.settings.audit == AuditScope::Everything
+            && let Some(action) = Action::of_usage(usage)
+        {
+            self.record(login, action, Some(key), Some(mechanism));
+        }
     }
 
     fn append(
