@@ -11,8 +11,12 @@ use crate::object::Object;
 
 /// An operation that a session runs, with what it depends on.
 pub struct Running<T: ?Sized> {
+    /// Tells this operation from others of the session.
+    number: u64,
     /// The key, if the operation has one.
     key: Option<Arc<Object>>,
+    /// Keys that the operation took in after it began.
+    taken_in: Vec<Arc<Object>>,
     /// The login during which the operation began, if its key is a private object.
     login: Option<u64>,
     /// Whether a part was processed: single-part calls are then out of order.
@@ -39,29 +43,33 @@ pub trait Standing {
 impl<T: ?Sized> Running<T> {
     /// An operation without a key.
     pub const fn keyless(work: Box<T>) -> Self {
-        Self { key: None, login: None, in_parts: false, awaits_password: false, work }
+        Self { number: 0, key: None, taken_in: Vec::new(), login: None, in_parts: false, awaits_password: false, work }
     }
 
-    /// An operation with a key. `login` is the login that a private key belongs to.
-    pub fn with_key(work: Box<T>, key: Arc<Object>, login: Option<u64>) -> Self {
+    /// An operation with a key. `login` is the login that a private key belongs to; `number` is new in
+    /// the session.
+    pub fn with_key(work: Box<T>, key: Arc<Object>, login: Option<u64>, number: u64) -> Self {
         let awaits_password = key.always_authenticate();
-        Self { key: Some(key), login, in_parts: false, awaits_password, work }
+        let taken_in = Vec::new();
+        Self { number, key: Some(key), taken_in, login, in_parts: false, awaits_password, work }
     }
 
     /// Notes that the operation took in a private key after it began (`C_DigestKey`).
     pub fn depends_on(&mut self, key: Arc<Object>, login: Option<u64>) {
-        self.key = Some(key);
-        self.login = login;
+        self.taken_in.push(key);
+        self.login = self.login.or(login);
     }
 
-    /// Notes that the user gave the password that the key wants for this operation.
-    pub const fn authenticated(&mut self) {
-        self.awaits_password = false;
+    /// Notes that the user gave the password that the key wants for the operation of this number.
+    pub const fn authenticated(&mut self, number: u64) {
+        if self.number == number {
+            self.awaits_password = false;
+        }
     }
 
-    /// Whether the operation waits for the user's password.
-    pub const fn awaits_password(&self) -> bool {
-        self.awaits_password
+    /// The operation's number, if it waits for the user's password and could go on with it.
+    pub fn awaits_password(&self, standing: &dyn Standing) -> Option<u64> {
+        (self.awaits_password && self.stands(standing)).then_some(self.number)
     }
 
     /// Whether the operation uses a private object, which a logout takes away.
@@ -71,18 +79,24 @@ impl<T: ?Sized> Running<T> {
 
     /// Whether the operation could still go on; one that could not makes room for the next.
     pub fn stands(&self, standing: &dyn Standing) -> bool {
-        self.awaits_password || self.check(standing).is_ok()
+        self.foundation(standing).is_ok()
     }
 
     /// Checks that nothing the operation stands on has gone: its login, its key.
-    fn check(&self, standing: &dyn Standing) -> Result<(), Error> {
-        if self.login.is_some_and(|login| login != standing.login_epoch()) || self.awaits_password {
+    fn foundation(&self, standing: &dyn Standing) -> Result<(), Error> {
+        if self.login.is_some_and(|login| login != standing.login_epoch()) {
             return Err(Error::UserNotLoggedIn);
         }
-        if self.key.as_ref().is_some_and(|key| key.is_gone()) {
+        if self.key.iter().chain(&self.taken_in).any(|key| key.is_gone()) {
             return Err(Error::OperationNotInitialized);
         }
         Ok(())
+    }
+
+    /// The same, and that the key's own password was given.
+    fn check(&self, standing: &dyn Standing) -> Result<(), Error> {
+        self.foundation(standing)?;
+        if self.awaits_password { Err(Error::UserNotLoggedIn) } else { Ok(()) }
     }
 }
 

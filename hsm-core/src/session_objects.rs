@@ -45,17 +45,15 @@ impl SessionObjects {
         Ok(())
     }
 
-    /// Replaces the attributes of the object that `old` is the current version of.
+    /// Changes an object: `change` sees the newest version and says what becomes of it.
     ///
     /// # Errors
-    /// [`Error::HandleInvalid`] when the object is gone or has changed since.
-    pub fn replace(&self, old: &Arc<Object>, attributes: Template) -> Result<(), Error> {
-        let mut shard = self.shard(old.id()).write()?;
-        let owned = shard
-            .get_mut(&old.id())
-            .filter(|owned| Arc::ptr_eq(&owned.object, old))
-            .ok_or(Error::HandleInvalid(HandleRole::Object))?;
-        owned.object = Arc::new(Object::new(old.id(), old.scope(), attributes, Arc::clone(old.existence())));
+    /// What `change` returns; [`Error::HandleInvalid`] when the object is gone.
+    pub fn change(&self, id: ObjectId, change: &dyn Fn(&Object) -> Result<Template, Error>) -> Result<(), Error> {
+        let mut shard = self.shard(id).write()?;
+        let owned = shard.get_mut(&id).ok_or(Error::HandleInvalid(HandleRole::Object))?;
+        let old = &owned.object;
+        owned.object = Arc::new(Object::new(id, old.scope(), change(old)?, Arc::clone(old.existence())));
         Ok(())
     }
 

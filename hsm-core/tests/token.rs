@@ -294,3 +294,86 @@ fn the_audit_log_chains_management_always_and_the_use_of_keys_where_it_is_asked_
     assert!(events().contains(&format!("\"sign\",\"object\":\"{key}\"")), "{}", events());
     assert!(!events().contains("user-secret"), "a password is in the log");
 }
+
+#[test]
+fn a_key_does_not_change_its_role_by_leaving_and_coming_back() {
+    let fixture = Fixture::new();
+    let session = fixture.logged_in();
+    let roaming = aes_key(&session, &[(A::WRAP, &[1]), (A::EXTRACTABLE, &[1])]);
+    assert!(matches!(roaming, Err(Error::TemplateInconsistent { attribute: A::WRAP, .. })));
+    let mut public = template(&[(A::WRAP, &[1])]);
+    public.set_ulong(A::MODULUS_BITS, 2048);
+    let private = template(&[(A::UNWRAP, &[1]), (A::EXTRACTABLE, &[1])]);
+    let pair = session.generate_key_pair(&plain(M::RSA_PKCS_KEY_PAIR_GEN), public, private);
+    assert!(matches!(pair, Err(Error::TemplateInconsistent { .. })));
+}
+
+#[test]
+fn the_compatible_policy_lets_a_key_wrap_and_decrypt_and_keeps_every_other_rule() {
+    let fixture = Fixture::new();
+    let settings = Settings {
+        kdf_cost: KdfCost::FLOOR,
+        extraction_policy: hsm_core::object::policy::ExtractionPolicy::Compatible,
+        ..Settings::default_for(fixture.directory.path().to_owned())
+    };
+    let tokens = TokenDirectory::open(settings).unwrap();
+    tokens.initialize(SlotId(1), SO_PIN, b"compatible                      ").unwrap();
+    let Slot::Token(token) = tokens.slot(SlotId(1)).unwrap() else { panic!("the slot is free") };
+    let session = token.open_session(Access::ReadWrite).unwrap();
+    session.login(UserType::So, None, SO_PIN).unwrap();
+    session.init_pin(PIN).unwrap();
+    session.logout().unwrap();
+    session.login(UserType::User, None, PIN).unwrap();
+    let both = aes_key(&session, &[(A::WRAP, &[1]), (A::DECRYPT, &[1]), (A::EXTRACTABLE, &[1])]).unwrap();
+    let target = aes_key(&session, &[(A::EXTRACTABLE, &[1])]).unwrap();
+    session.wrap_key(&plain(M::AES_KEY_WRAP), both, target, None).unwrap();
+    let mut known = template(&[(A::VALUE, &[7; 32]), (A::WRAP, &[1])]);
+    known.set_ulong(A::CLASS, ObjectClass::SECRET_KEY.0);
+    known.set_ulong(A::KEY_TYPE, KeyType::AES.0);
+    let known = session.create_object(known).unwrap();
+    let wrapped = session.wrap_key(&plain(M::AES_KEY_WRAP), known, target, None);
+    assert!(matches!(wrapped, Err(Error::KeyNotWrappable(_))), "{wrapped:?}");
+}
+
+#[test]
+fn a_digest_ends_with_the_login_of_every_key_it_took_in() {
+    let fixture = Fixture::new();
+    let session = fixture.logged_in();
+    let readable = [(A::SENSITIVE, &[0_u8][..]), (A::EXTRACTABLE, &[1])];
+    let private = aes_key(&session, &readable).unwrap();
+    let public = aes_key(&session, &[&readable[..], &[(A::PRIVATE, &[0])]].concat()).unwrap();
+    session.digest_init(&plain(M::SHA256)).unwrap();
+    session.digest_key(private).unwrap();
+    session.digest_key(public).unwrap();
+    session.logout().unwrap();
+    assert!(session.digest_final(Some(&mut [0; 32])).is_err());
+}
+
+#[test]
+fn one_password_is_good_for_one_operation() {
+    let fixture = Fixture::new();
+    let session = fixture.logged_in();
+    let mut public = Template::new();
+    public.set_ulong(A::MODULUS_BITS, 2048);
+    let private = template(&[(A::ALWAYS_AUTHENTICATE, &[1])]);
+    let (_, key) = session.generate_key_pair(&plain(M::RSA_PKCS_KEY_PAIR_GEN), public, private).unwrap();
+    let mechanism = plain(M::SHA256_RSA_PKCS);
+    session.decrypt_init(&plain(M::RSA_PKCS), key).unwrap();
+    session.sign_init(&mechanism, key).unwrap();
+    session.login(UserType::ContextSpecific, None, PIN).unwrap();
+    session.sign(b"message", Some(&mut [0; 256])).unwrap();
+    assert!(matches!(session.decrypt(&[0; 256], Some(&mut [0; 256])), Err(Error::UserNotLoggedIn)));
+    session.sign_init(&mechanism, key).unwrap();
+    assert!(matches!(session.sign(b"message", Some(&mut [0; 256])), Err(Error::UserNotLoggedIn)));
+}
+
+#[test]
+fn a_malformed_search_finds_nothing_rather_than_everything() {
+    let fixture = Fixture::new();
+    let session = fixture.logged_in();
+    aes_key(&session, &[(A::TOKEN, &[1])]).unwrap();
+    for attribute in [A::TOKEN, A::PRIVATE] {
+        let searched = session.find_init(&template(&[(attribute, &1_u64.to_le_bytes())]));
+        assert!(matches!(searched, Err(Error::AttributeValueInvalid { .. })));
+    }
+}

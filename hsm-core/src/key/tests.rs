@@ -251,7 +251,7 @@ fn check_values_are_those_of_pkcs11() {
     let aes = object(ObjectClass::SECRET_KEY, KeyType::AES, &[(AttributeType::VALUE, &[0; 16])]);
     assert_eq!(check_value(&aes), Some([0x66, 0xe9, 0x4b]));
     let generic = object(ObjectClass::SECRET_KEY, KeyType::GENERIC_SECRET, &[(AttributeType::VALUE, b"abc")]);
-    assert_eq!(check_value(&generic), Some([0xa9, 0x99, 0x3e]));
+    assert_eq!(check_value(&generic), None, "three bytes of its hash would tell a short one");
     assert_eq!(check_value(&rsa_private()), None);
 }
 

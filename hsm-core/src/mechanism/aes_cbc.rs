@@ -1,11 +1,12 @@
-//! Cipher block chaining: `CKM_AES_CBC` and `CKM_AES_CBC_PAD`.
+//! Cipher block chaining: `CKM_AES_CBC` and `CKM_AES_CBC_PAD`. It does not wrap: without integrity, unwrapping
+//! changed blobs tells the key bit by bit (Vaudenay 2002).
 
 use std::sync::Arc;
 
 use hsm_types::{KeyType, MechanismType, Params};
 
 use super::blocks::{Blocks, Direction, Padding};
-use super::{Cipher, KeySizes, MechanismDef, Ops, params, wrapping};
+use super::{Cipher, KeySizes, MechanismDef, Ops, params};
 use crate::crypto::aes::AesCipher;
 use crate::error::Error;
 use crate::key::Key;
@@ -19,8 +20,6 @@ pub(super) static AES_CBC: MechanismDef = MechanismDef {
     ops: Ops {
         encrypt: Some(|params, key| encrypt(params, key, Padding::None)),
         decrypt: Some(|params, key| decrypt(params, key, Padding::None)),
-        wrap: Some(|params, key, data| wrapping::wrap(encrypt(params, key, Padding::None), data)),
-        unwrap: Some(|params, key, data| wrapping::unwrap(decrypt(params, key, Padding::None), data)),
         ..Ops::NONE
     },
 };
@@ -34,8 +33,6 @@ pub(super) static AES_CBC_PAD: MechanismDef = MechanismDef {
     ops: Ops {
         encrypt: Some(|params, key| encrypt(params, key, Padding::Pkcs7)),
         decrypt: Some(|params, key| decrypt(params, key, Padding::Pkcs7)),
-        wrap: Some(|params, key, data| wrapping::wrap(encrypt(params, key, Padding::Pkcs7), data)),
-        unwrap: Some(|params, key, data| wrapping::unwrap(decrypt(params, key, Padding::Pkcs7), data)),
         ..Ops::NONE
     },
 };

@@ -1,7 +1,8 @@
 //! Galois/Counter Mode: `CKM_AES_GCM`, with nonces of any length and tags from 4 to 16 bytes.
 //!
 //! Encryption in parts streams. Decryption gives no byte before the tag has been verified, so in
-//! parts it gives everything at the end.
+//! parts it gives everything at the end. It unwraps what was wrapped elsewhere and does not wrap: the caller
+//! brings the nonce, and two keys wrapped under the same one give away their difference.
 
 use std::sync::Arc;
 
@@ -23,7 +24,6 @@ pub(super) static AES_GCM: MechanismDef = MechanismDef {
     ops: Ops {
         encrypt: Some(encrypt),
         decrypt: Some(decrypt),
-        wrap: Some(|params, key, data| wrapping::wrap(encrypt(params, key), data)),
         unwrap: Some(|params, key, data| wrapping::unwrap(decrypt(params, key), data)),
         ..Ops::NONE
     },

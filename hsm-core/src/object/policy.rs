@@ -15,7 +15,7 @@ pub enum ExtractionPolicy {
     /// A key either wraps or decrypts; roles are never taken up later.
     #[default]
     Strict,
-    /// For tools that need a key to do both: the rules on roles are off, all others stay.
+    /// For tools that need a key to do both: the rules on a key's roles are off, all others stay.
     Compatible,
 }
 
@@ -33,24 +33,33 @@ pub enum Caller {
 /// # Errors
 /// [`Error::TemplateInconsistent`] naming the role that has to go.
 pub fn check_new(policy: ExtractionPolicy, origin: Origin, attributes: &Template) -> Result<(), Error> {
-    let is = |attribute| attributes.bool(attribute) == Some(true);
-    if policy == ExtractionPolicy::Compatible {
-        return Ok(());
+    // What was wrapped may have been sensitive: unwrapping it as a readable key would reveal it.
+    if origin == Origin::Unwrap && attributes.bool(A::SENSITIVE) == Some(false) {
+        return Err(conflict(A::SENSITIVE, "an unwrapped key is sensitive"));
     }
+    match policy {
+        ExtractionPolicy::Strict => check_roles(attributes),
+        ExtractionPolicy::Compatible => Ok(()),
+    }
+}
+
+/// The roles that exclude each other on one key.
+fn check_roles(attributes: &Template) -> Result<(), Error> {
+    let is = |attribute| attributes.bool(attribute) == Some(true);
     if attributes.class() != Some(ObjectClass::PUBLIC_KEY) {
         for wrapping in [A::WRAP, A::UNWRAP] {
             if is(wrapping) && (is(A::DECRYPT) || is(A::ENCRYPT)) {
                 return Err(conflict(wrapping, "a key may not both wrap or unwrap and encrypt or decrypt"));
+            }
+            // Wrapped under another key and unwrapped again, it could take up the role that it lacks.
+            if is(wrapping) && is(A::EXTRACTABLE) {
+                return Err(conflict(wrapping, "a key that wraps or unwraps may not be extractable"));
             }
         }
     }
     // A raw signature is a raw decryption: signing a wrapped key with CKM_RSA_X_509 would reveal it.
     if attributes.class() == Some(ObjectClass::PRIVATE_KEY) && is(A::UNWRAP) && is(A::SIGN) {
         return Err(conflict(A::UNWRAP, "a private key may not both unwrap and sign"));
-    }
-    // What was wrapped may have been sensitive: unwrapping it as a readable key would reveal it.
-    if origin == Origin::Unwrap && attributes.bool(A::SENSITIVE) == Some(false) {
-        return Err(conflict(A::SENSITIVE, "an unwrapped key is sensitive"));
     }
     Ok(())
 }
@@ -60,17 +69,23 @@ pub fn check_new(policy: ExtractionPolicy, origin: Origin, attributes: &Template
 /// # Errors
 /// [`Error::TemplateInconsistent`] when the private half could undo what the public half wraps.
 pub fn check_new_pair(policy: ExtractionPolicy, public: &Template, private: &Template) -> Result<(), Error> {
-    if policy == ExtractionPolicy::Compatible || public.bool(A::WRAP) != Some(true) {
+    if public.bool(A::WRAP) != Some(true) {
         return Ok(());
+    }
+    if private.bool(A::SENSITIVE) != Some(true) {
+        return Err(conflict(A::WRAP, "the public key may not wrap while the private key is readable"));
+    }
+    if policy == ExtractionPolicy::Compatible {
+        return Ok(());
+    }
+    if private.bool(A::EXTRACTABLE) == Some(true) {
+        return Err(conflict(A::WRAP, "the public key may not wrap while the private key is extractable"));
     }
     if private.bool(A::DECRYPT) == Some(true) {
         return Err(conflict(A::WRAP, "the public key may not wrap while the private key decrypts"));
     }
     if private.bool(A::SIGN) == Some(true) {
         return Err(conflict(A::WRAP, "the public key may not wrap while the private key signs"));
-    }
-    if private.bool(A::SENSITIVE) != Some(true) {
-        return Err(conflict(A::WRAP, "the public key may not wrap while the private key is readable"));
     }
     Ok(())
 }
@@ -116,6 +131,26 @@ pub enum Copying {
     No,
 }
 
+/// Keeps `CKA_WRAP_WITH_TRUSTED` over a wrapping and unwrapping: what comes back under a trusted key may
+/// have had it, so it has it, unless the trusted key's own unwrap template says otherwise.
+///
+/// # Errors
+/// [`Error::TemplateInconsistent`] for a template that drops it.
+pub fn keep_trust(policy: ExtractionPolicy, unwrapping: &Template, template: &mut Template) -> Result<(), Error> {
+    let decided = unwrapping
+        .get(A::UNWRAP_TEMPLATE)
+        .and_then(|stored| Template::decode(stored).ok())
+        .is_some_and(|stored| stored.contains(A::WRAP_WITH_TRUSTED));
+    if policy == ExtractionPolicy::Compatible || unwrapping.bool(A::TRUSTED) != Some(true) || decided {
+        return Ok(());
+    }
+    template.set_default(A::WRAP_WITH_TRUSTED, [1]);
+    match template.bool(A::WRAP_WITH_TRUSTED) {
+        Some(true) => Ok(()),
+        _ => Err(conflict(A::WRAP_WITH_TRUSTED, "what a trusted key unwraps stays with trusted keys")),
+    }
+}
+
 /// Checks whether a key may leave the token under a wrapping key.
 ///
 /// # Errors
@@ -136,7 +171,7 @@ pub fn check_wrap(policy: ExtractionPolicy, wrapping: &Template, key: &Template)
             return Err(Error::KeyNotWrappable("the key does not match the wrapping key's CKA_WRAP_TEMPLATE"));
         }
     }
-    if policy == ExtractionPolicy::Compatible || !is(key, A::SENSITIVE) || is(wrapping, A::TRUSTED) {
+    if !is(key, A::SENSITIVE) || is(wrapping, A::TRUSTED) {
         return Ok(());
     }
     // A wrapping key whose value somebody outside may know reveals whatever it wraps.
@@ -147,6 +182,10 @@ pub fn check_wrap(policy: ExtractionPolicy, wrapping: &Template, key: &Template)
     }
     if wrapping.class() == Some(ObjectClass::SECRET_KEY) && !is(wrapping, A::ALWAYS_SENSITIVE) {
         return Err(Error::KeyNotWrappable("a wrapping key whose own value could be read reveals what it wraps"));
+    }
+    let could_change_roles = wrapping.class() == Some(ObjectClass::SECRET_KEY) && !is(wrapping, A::NEVER_EXTRACTABLE);
+    if policy == ExtractionPolicy::Strict && could_change_roles {
+        return Err(Error::KeyNotWrappable("a wrapping key that could leave the token could come back to decrypt"));
     }
     if wrapping.ulong(A::MODULUS_BITS).is_some_and(|bits| bits < 2048) {
         return Err(Error::KeySizeRange(HandleRole::WrappingKey));

@@ -3,7 +3,7 @@
 use super::{Access, Operations, Session};
 use crate::error::Error;
 use crate::login::already;
-use crate::operation::Running;
+use crate::operation::Standing;
 use crate::user::Role;
 
 /// `CKU_…`.
@@ -34,7 +34,7 @@ impl Session {
         if let Some(login) = current {
             return Err(already(&login, role));
         }
-        self.token.log_in(role, name, pin)
+        self.token.log_in(self.number, role, name, pin)
     }
 
     /// `C_Logout`: private objects leave the memory, operations on them end.
@@ -73,30 +73,29 @@ impl Session {
     /// Gives the password that a key with `CKA_ALWAYS_AUTHENTICATE` wants for the operation just begun.
     fn authenticate_operation(&self, pin: &[u8]) -> Result<(), Error> {
         let login = self.enter()?.ok_or(Error::UserNotLoggedIn)?;
-        if !self.operations()?.await_password() {
-            return Err(Error::OperationNotInitialized);
-        }
+        let awaiting = self.operations()?.await_password(&*self.token).ok_or(Error::OperationNotInitialized)?;
         // The key derivation takes a while: no lock is held over it.
         self.token.verify_password(&login, pin)?;
-        self.operations()?.authenticated();
+        self.operations()?.authenticated(awaiting);
         Ok(())
     }
 }
 
 impl Operations {
-    fn await_password(&self) -> bool {
-        fn awaits<T: ?Sized>(slot: Option<&Running<T>>) -> bool {
-            slot.is_some_and(Running::awaits_password)
-        }
-        awaits(self.sign.as_ref()) || awaits(self.decrypt.as_ref())
+    /// The operation that a password is for: the last one begun that wants one.
+    fn await_password(&self, standing: &dyn Standing) -> Option<u64> {
+        let sign = self.sign.as_ref().and_then(|running| running.awaits_password(standing));
+        let decrypt = self.decrypt.as_ref().and_then(|running| running.awaits_password(standing));
+        sign.max(decrypt)
     }
 
-    fn authenticated(&mut self) {
+    /// A password is good for one operation, and only for the one that it was asked for.
+    fn authenticated(&mut self, number: u64) {
         if let Some(running) = self.sign.as_mut() {
-            running.authenticated();
+            running.authenticated(number);
         }
         if let Some(running) = self.decrypt.as_mut() {
-            running.authenticated();
+            running.authenticated(number);
         }
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Operations {
     sign: Option<Running<dyn Signer>>,
     verify: Option<Running<dyn Verifier>>,
     find: Option<find::Found>,
+    /// The number of the last operation with a key.
+    last: u64,
 }
 
 impl Session {
@@ -190,6 +192,8 @@ impl Session {
         let login = self.enter()?;
         let (definition, start) = offered(mechanism.mechanism, start)?;
         let mut running = self.operations()?;
+        running.last += 1;
+        let number = running.last;
         let slot = slot(&mut running);
         if slot.as_ref().is_some_and(|running| running.stands(&*self.token)) {
             return Err(Error::OperationActive);
@@ -197,7 +201,7 @@ impl Session {
         let object = self.usable_key(login.as_ref(), definition, key, usage, HandleRole::Key)?;
         let work = start(&mechanism.params, object.key(HandleRole::Key)?)?;
         let epoch = login_behind(&object, login.as_ref());
-        *slot = Some(Running::with_key(work, object, epoch));
+        *slot = Some(Running::with_key(work, object, epoch, number));
         drop(running);
         self.token.record_use(login.as_ref(), usage, key, mechanism.mechanism);
         Ok(())

@@ -121,8 +121,8 @@ impl Session {
             factory::change(object.attributes(), template, policy, caller, Copying::No)
         };
         if id.is_session_object() {
-            let object = self.visible(id, login.as_ref())?;
-            return self.token.session_objects().replace(&object, change(&object)?);
+            self.visible(id, login.as_ref())?;
+            return self.token.session_objects().change(id, &change);
         }
         self.visible(id, login.as_ref())?;
         self.writable()?;

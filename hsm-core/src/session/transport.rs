@@ -64,6 +64,7 @@ impl Session {
         if let Some(stored) = unwrapping.attributes().get(A::UNWRAP_TEMPLATE) {
             factory::enforce(&mut template, stored)?;
         }
+        policy::keep_trust(self.token.policy(), unwrapping.attributes(), &mut template)?;
         let mut attributes = self.draft_secret(Origin::Unwrap, login.as_ref(), template)?;
         let plain = unwrap(&mechanism.params, unwrapping.key(HandleRole::UnwrappingKey)?, wrapped)?;
         let plain = conceal_length(mechanism.mechanism, &attributes, plain);

@@ -73,18 +73,26 @@ impl Token {
     }
 
     /// Logs a user in. No lock is held while the password is checked.
-    pub(crate) fn log_in(&self, role: Role, name: Option<&[u8]>, pin: &[u8]) -> Result<(), Error> {
-        self.with_sessions(|read_only| admit(role, read_only))?;
+    pub(crate) fn log_in(&self, session: u64, role: Role, name: Option<&[u8]>, pin: &[u8]) -> Result<(), Error> {
+        self.with_sessions(session, |read_only| admit(role, read_only))?;
+        let serial = self.meta.read()?.serial;
         let name = match name {
             Some(name) => text(name)?,
             None => role.default_name(),
         };
         let authenticated = self.authenticate(role, name, pin)?;
         let keyring = self.barrier.keyring().unlock(self.store.id(), &authenticated.master_key)?;
-        self.with_sessions(|read_only| {
+        self.with_sessions(session, |read_only| {
             admit(role, read_only)?;
             self.login.begin(authenticated, Barrier::new(keyring))
-        })
+        })?;
+        // What other processes did while the password was checked may have been taken in before
+        // there was a login to end.
+        if self.meta.read()?.serial != serial {
+            self.end_login()?;
+        }
+        self.check_login()?;
+        self.login.current()?.map(drop).ok_or(Error::UserNotLoggedIn)
     }
 
     /// Logs out whoever is logged in.

@@ -169,6 +169,7 @@ impl Token {
     /// Logs out: private objects leave the memory, operations on them end.
     pub(crate) fn end_login(&self) -> Result<bool, Error> {
         let ended = self.login.end()?;
+        self.cache.begin_changes();
         self.cache.clear()?;
         self.session_objects.destroy_private()?;
         self.end_private_operations()?;

@@ -39,6 +39,10 @@ impl Token {
         let barrier = self.barrier(login);
         for _ in 0..ATTEMPTS {
             let generation = self.cache.generation();
+            // After a logout nothing private comes back into memory: it moves the epoch, then the generation.
+            if !self.is_current(login) {
+                return Ok(None);
+            }
             let Some(entry) = self.store.lookup(&RecordKey::Object(id))? else { return Ok(None) };
             let stored = match record::open(barrier, &entry) {
                 Ok(Some(stored)) => stored,
@@ -84,13 +88,27 @@ impl Token {
                 batch.create(RecordKey::Object(id), record::seal(barrier, self.rng(), id, user, &attributes)?);
             }
         }
+        if !self.is_current(login) {
+            return Err(Error::UserNotLoggedIn);
+        }
         if !batch.writes.is_empty() && !self.write(&batch)? {
             return Err(Error::Store("a new object's identifier is taken".to_owned()));
         }
         for object in in_session {
+            let id = object.id();
             self.session_objects.insert(session, object)?;
+            // A logout or a close that came in between has not seen the object.
+            if !self.is_current(login) || !self.is_open(session)? {
+                self.session_objects.destroy(id)?;
+                return Err(Error::UserNotLoggedIn);
+            }
         }
         Ok(ids)
+    }
+
+    /// Whether a call's login is still the token's.
+    fn is_current(&self, login: Option<&Arc<Login>>) -> bool {
+        login.is_none_or(|login| login.epoch() == self.login.epoch())
     }
 
     /// Changes a token object: `change` sees the newest version and says what becomes of it. It is
@@ -146,6 +164,11 @@ impl Token {
     /// # Errors
     /// [`Error::Damaged`] for a candidate that does not open.
     pub(crate) fn search(&self, template: &Template, login: Option<&Arc<Login>>) -> Result<Vec<ObjectId>, Error> {
+        for attribute in [A::TOKEN, A::PRIVATE] {
+            if template.contains(attribute) && template.bool(attribute).is_none() {
+                return Err(Error::AttributeValueInvalid { attribute, rule: "it is a CK_BBOOL: one byte, 0 or 1" });
+            }
+        }
         let wanted_token = template.bool(A::TOKEN);
         let mut found = Vec::new();
         if wanted_token != Some(true) {

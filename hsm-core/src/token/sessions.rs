@@ -69,16 +69,28 @@ impl Token {
         Ok((all, read_write))
     }
 
-    /// Runs `begin` while no session can be opened: a login of the SO and a read-only session
-    /// exclude each other.
+    /// Runs `begin` while no session can be opened or closed, for the session of this number: a login
+    /// of the SO and a read-only session exclude each other, and no login outlives the last session.
+    ///
+    /// # Errors
+    /// [`Error::SessionHandleInvalid`] when the session has been closed; what `begin` returns.
     pub(super) fn with_sessions<T>(
         &self,
+        number: u64,
         begin: impl FnOnce(ReadOnlySessions) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let registry = self.sessions.lock()?;
+        if !registry.open.contains_key(&number) {
+            return Err(Error::SessionHandleInvalid);
+        }
         let read_only =
             if registry.count(Access::ReadOnly) == 0 { ReadOnlySessions::None } else { ReadOnlySessions::Some };
         begin(read_only)
+    }
+
+    /// Whether the session of this number is open.
+    pub(super) fn is_open(&self, number: u64) -> Result<bool, Error> {
+        Ok(self.sessions.lock()?.open.contains_key(&number))
     }
 
     pub(super) fn end_private_operations(&self) -> Result<(), Error> {
