@@ -12,6 +12,7 @@ use crate::crypto::Refused;
 use crate::crypto::aes::AesCipher;
 use crate::crypto::digest::Hash;
 use crate::crypto::ec::{EcPrivateKey, EcPublicKey};
+use crate::crypto::ed25519::{self, Ed25519PrivateKey, Ed25519PublicKey};
 use crate::crypto::gcm::{GcmKey, TAG};
 use crate::crypto::hmac::HmacKey;
 use crate::crypto::rsa::{RsaPrivateKey, RsaPublicKey};
@@ -20,7 +21,7 @@ use crate::error::{Error, HandleRole};
 mod components;
 mod derived;
 
-pub(crate) use derived::{EC_OID, RSA_OID, ec_algorithm, ec_point, rsa_algorithm};
+pub(crate) use derived::{EC_OID, RSA_OID, ec_algorithm, ec_point, edwards_algorithm, rsa_algorithm};
 pub use derived::{check_value, complete};
 
 /// The longest generic secret in bytes: far beyond use, and a bound for every buffer.
@@ -45,6 +46,8 @@ enum Material {
     RsaPrivate(RsaPrivateKey),
     EcPublic(EcPublicKey),
     EcPrivate(EcPrivateKey),
+    EdwardsPublic(Ed25519PublicKey),
+    EdwardsPrivate(Ed25519PrivateKey),
 }
 
 impl Key {
@@ -66,6 +69,12 @@ impl Key {
             (ObjectClass::PRIVATE_KEY, KeyType::RSA) => Material::RsaPrivate(components::rsa_private(attributes)?),
             (ObjectClass::PUBLIC_KEY, KeyType::EC) => Material::EcPublic(components::ec_public(attributes)?),
             (ObjectClass::PRIVATE_KEY, KeyType::EC) => Material::EcPrivate(components::ec_private(attributes)?),
+            (ObjectClass::PUBLIC_KEY, KeyType::EC_EDWARDS) => {
+                Material::EdwardsPublic(components::edwards_public(attributes)?)
+            }
+            (ObjectClass::PRIVATE_KEY, KeyType::EC_EDWARDS) => {
+                Material::EdwardsPrivate(components::edwards_private(attributes)?)
+            }
             _ => {
                 return Err(Error::AttributeValueInvalid {
                     attribute: AttributeType::KEY_TYPE,
@@ -81,8 +90,8 @@ impl Key {
     pub const fn class(&self) -> ObjectClass {
         match self.material {
             Material::Secret(_) | Material::Aes(_) => ObjectClass::SECRET_KEY,
-            Material::RsaPublic(_) | Material::EcPublic(_) => ObjectClass::PUBLIC_KEY,
-            Material::RsaPrivate(_) | Material::EcPrivate(_) => ObjectClass::PRIVATE_KEY,
+            Material::RsaPublic(_) | Material::EcPublic(_) | Material::EdwardsPublic(_) => ObjectClass::PUBLIC_KEY,
+            Material::RsaPrivate(_) | Material::EcPrivate(_) | Material::EdwardsPrivate(_) => ObjectClass::PRIVATE_KEY,
         }
     }
 
@@ -102,6 +111,7 @@ impl Key {
             Material::RsaPrivate(key) => key.bits(),
             Material::EcPublic(key) => key.curve().bits(),
             Material::EcPrivate(key) => key.curve().bits(),
+            Material::EdwardsPublic(_) | Material::EdwardsPrivate(_) => ed25519::BITS,
         }
     }
 
@@ -139,6 +149,14 @@ impl Key {
 
     pub(crate) const fn ec_private(&self) -> Result<&EcPrivateKey, Error> {
         if let Material::EcPrivate(key) = &self.material { Ok(key) } else { Err(WRONG_KIND) }
+    }
+
+    pub(crate) const fn edwards_public(&self) -> Result<&Ed25519PublicKey, Error> {
+        if let Material::EdwardsPublic(key) = &self.material { Ok(key) } else { Err(WRONG_KIND) }
+    }
+
+    pub(crate) const fn edwards_private(&self) -> Result<&Ed25519PrivateKey, Error> {
+        if let Material::EdwardsPrivate(key) = &self.material { Ok(key) } else { Err(WRONG_KIND) }
     }
 }
 

@@ -229,6 +229,57 @@ fn a_wrapped_key_comes_back_sensitive() {
 }
 
 #[test]
+fn an_ed25519_key_is_imported_read_and_wrapped_and_always_makes_the_same_signature() {
+    let fixture = Fixture::new();
+    let session = fixture.logged_in();
+    let mut private = template(&[
+        (A::EC_PARAMS, b"\x13\x0cedwards25519"),
+        (A::VALUE, &[7; 32]),
+        (A::SENSITIVE, &[0]),
+        (A::EXTRACTABLE, &[1]),
+    ]);
+    private.set_ulong(A::CLASS, ObjectClass::PRIVATE_KEY.0);
+    private.set_ulong(A::KEY_TYPE, KeyType::EC_EDWARDS.0);
+    let imported = session.create_object(private).unwrap();
+    let view = session.object(imported).unwrap();
+    assert_eq!(view.attribute(A::VALUE).unwrap(), [7; 32]);
+    assert_eq!(view.attribute(A::EC_PARAMS).unwrap(), [6, 3, 0x2b, 0x65, 0x70]);
+    assert_eq!((view.attribute(A::SIGN).unwrap(), view.attribute(A::DERIVE).unwrap()), (&[1][..], &[0][..]));
+
+    let wrapping = aes_key(&session, &[(A::WRAP, &[1]), (A::UNWRAP, &[1])]).unwrap();
+    let mechanism = plain(M::AES_KEY_WRAP_KWP);
+    let mut wrapped = vec![0; 200];
+    let written = session.wrap_key(&mechanism, wrapping, imported, Some(&mut wrapped)).unwrap();
+    let mut wanted = Template::new();
+    wanted.set_ulong(A::CLASS, ObjectClass::PRIVATE_KEY.0);
+    wanted.set_ulong(A::KEY_TYPE, KeyType::EC_EDWARDS.0);
+    let unwrapped = session.unwrap_key(&mechanism, wrapping, &wrapped[..written], wanted).unwrap();
+
+    let [first, second] = [imported, unwrapped].map(|key| {
+        let mut signature = [0; 64];
+        session.sign_init(&plain(M::EDDSA), key).unwrap();
+        session.sign_update(b"mess").unwrap();
+        session.sign_update(b"age").unwrap();
+        assert_eq!(session.sign_final(Some(&mut signature)).unwrap(), 64);
+        signature
+    });
+    assert_eq!(first, second);
+
+    // The point is the end of the public key information.
+    let info = view.attribute(A::PUBLIC_KEY_INFO).unwrap();
+    let mut public = template(&[(A::EC_PARAMS, &[6, 3, 0x2b, 0x65, 0x70]), (A::EC_POINT, &info[info.len() - 32..])]);
+    public.set_ulong(A::CLASS, ObjectClass::PUBLIC_KEY.0);
+    public.set_ulong(A::KEY_TYPE, KeyType::EC_EDWARDS.0);
+    let public = session.create_object(public).unwrap();
+    session.verify_init(&plain(M::EDDSA), public).unwrap();
+    session.verify(b"message", &first).unwrap();
+    session.verify_init(&plain(M::EDDSA), public).unwrap();
+    assert!(matches!(session.verify(b"message", &first[..63]), Err(Error::SignatureLenRange)));
+    session.verify_init(&plain(M::EDDSA), public).unwrap();
+    assert!(matches!(session.verify(b"massage", &first), Err(Error::SignatureInvalid)));
+}
+
+#[test]
 fn session_objects_end_with_their_session_and_private_ones_with_the_login() {
     let fixture = Fixture::new();
     let session = fixture.logged_in();

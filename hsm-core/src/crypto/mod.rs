@@ -1,6 +1,6 @@
 //! The only folder that names a cryptographic library: replacing one is work in here alone.
 //!
-//! AWS-LC does RSA, elliptic curves, GCM, key wrap, hashes and HMAC; RustCrypto does the block
+//! AWS-LC does RSA, elliptic curves, Ed25519, GCM, key wrap, hashes and HMAC; RustCrypto does the block
 //! modes and CMAC. The modules marked below call AWS-LC's C interface and are the crate's only
 //! unsafe code; what they export is safe.
 
@@ -11,6 +11,7 @@ pub mod der;
 pub mod digest;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]
 pub mod ec;
+pub mod ed25519;
 #[allow(unsafe_code, reason = "owns AWS-LC's C objects")]
 mod ffi;
 #[allow(unsafe_code, reason = "calls AWS-LC's C interface, which has no safe wrapper for what is needed")]

@@ -6,6 +6,7 @@ use super::{AesKey, MAX_SECRET_LEN, RSA_BITS, SecretKey};
 use crate::crypto::Refused;
 use crate::crypto::curve::Curve;
 use crate::crypto::ec::{EcPrivateKey, EcPublicKey};
+use crate::crypto::ed25519::{self, Ed25519PrivateKey, Ed25519PublicKey};
 use crate::crypto::rsa::{CrtNumbers, DEFAULT_EXPONENT, PrivateNumbers, RsaPrivateKey, RsaPublicKey};
 use crate::error::Error;
 
@@ -132,4 +133,23 @@ pub(super) fn ec_private(attributes: &Template) -> Result<EcPrivateKey, Error> {
     let scalar = required(attributes, AttributeType::VALUE)?;
     EcPrivateKey::new(curve, scalar)
         .map_err(|Refused| invalid(AttributeType::VALUE, "it must be between 0 and the curve's order"))
+}
+
+pub(super) fn edwards_public(attributes: &Template) -> Result<Ed25519PublicKey, Error> {
+    check_edwards_curve(attributes)?;
+    let point = required(attributes, AttributeType::EC_POINT)?;
+    ed25519::bare_point(point)
+        .and_then(Ed25519PublicKey::new)
+        .map_err(|Refused| invalid(AttributeType::EC_POINT, "it must be a point of 32 bytes, bare or in DER"))
+}
+
+pub(super) fn edwards_private(attributes: &Template) -> Result<Ed25519PrivateKey, Error> {
+    check_edwards_curve(attributes)?;
+    let seed = required(attributes, AttributeType::VALUE)?;
+    Ed25519PrivateKey::new(seed).map_err(|Refused| invalid(AttributeType::VALUE, "an Ed25519 key has 32 bytes"))
+}
+
+fn check_edwards_curve(attributes: &Template) -> Result<(), Error> {
+    let params = required(attributes, AttributeType::EC_PARAMS)?;
+    ed25519::check_ec_params(params).map_err(|Refused| Error::CurveNotSupported)
 }

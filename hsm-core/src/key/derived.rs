@@ -7,12 +7,14 @@ use crate::crypto::Refused;
 use crate::crypto::aes::{AesCipher, BLOCK};
 use crate::crypto::curve::Curve;
 use crate::crypto::der::{self, tag};
+use crate::crypto::ed25519;
 use crate::crypto::rsa::DEFAULT_EXPONENT;
 use crate::error::Error;
 
 /// Checks a new key as [`Key::from_attributes`] does and adds the attributes that follow from its
 /// components: `CKA_MODULUS_BITS`, `CKA_VALUE_LEN`, `CKA_PUBLIC_KEY_INFO`. Puts `CKA_EC_PARAMS`
-/// and `CKA_EC_POINT` into their usual form (named curve, uncompressed point in an OCTET STRING).
+/// and `CKA_EC_POINT` into their usual form (named curve, point in an OCTET STRING, uncompressed
+/// except on Edwards curves).
 ///
 /// # Errors
 /// As [`Key::from_attributes`].
@@ -41,6 +43,15 @@ pub fn complete(attributes: &mut Template) -> Result<(), Error> {
             let (curve, point) = (private.curve(), private.point().map_err(failed)?);
             attributes.set(AttributeType::EC_PARAMS, curve.ec_params());
             attributes.set(AttributeType::PUBLIC_KEY_INFO, ec_info(curve, &point));
+        }
+        Material::EdwardsPublic(public) => {
+            attributes.set(AttributeType::EC_PARAMS, ed25519::ec_params());
+            attributes.set(AttributeType::EC_POINT, ec_point(public.point()));
+            attributes.set(AttributeType::PUBLIC_KEY_INFO, public_key_info(&edwards_algorithm(), public.point()));
+        }
+        Material::EdwardsPrivate(private) => {
+            attributes.set(AttributeType::EC_PARAMS, ed25519::ec_params());
+            attributes.set(AttributeType::PUBLIC_KEY_INFO, public_key_info(&edwards_algorithm(), private.point()));
         }
     }
     Ok(())
@@ -82,6 +93,11 @@ pub(crate) fn rsa_algorithm() -> Vec<u8> {
 pub(crate) fn ec_algorithm(curve: Curve) -> Vec<u8> {
     let oid = der::element(tag::OID, &[&EC_OID]);
     der::element(tag::SEQUENCE, &[&oid, &curve.ec_params()]).to_vec()
+}
+
+/// The `AlgorithmIdentifier` of Ed25519 keys, which has no parameters (RFC 8410 section 3).
+pub(crate) fn edwards_algorithm() -> Vec<u8> {
+    der::element(tag::SEQUENCE, &[&ed25519::ec_params()]).to_vec()
 }
 
 fn set_rsa_info(attributes: &mut Template) -> Result<(), Error> {

@@ -40,6 +40,18 @@ fn ec_public(curve: Curve) -> Template {
     object(ObjectClass::PUBLIC_KEY, KeyType::EC, &values)
 }
 
+fn edwards_private() -> Template {
+    let values: [(AttributeType, &[u8]); 2] =
+        [(AttributeType::EC_PARAMS, &ed25519::ec_params()), (AttributeType::VALUE, &[7; 32])];
+    object(ObjectClass::PRIVATE_KEY, KeyType::EC_EDWARDS, &values)
+}
+
+fn edwards_public() -> Template {
+    let key = Ed25519PrivateKey::new(&[7; 32]).unwrap();
+    let values = [(AttributeType::EC_PARAMS, &*ed25519::ec_params()), (AttributeType::EC_POINT, key.point())];
+    object(ObjectClass::PUBLIC_KEY, KeyType::EC_EDWARDS, &values)
+}
+
 fn every_kind() -> Vec<(Template, u32)> {
     vec![
         (object(ObjectClass::SECRET_KEY, KeyType::AES, &[(AttributeType::VALUE, &[1; 24])]), 24),
@@ -49,6 +61,8 @@ fn every_kind() -> Vec<(Template, u32)> {
         (rsa_private(), 2048),
         (ec_public(Curve::P521), 521),
         (ec_private(Curve::P224), 224),
+        (edwards_public(), 255),
+        (edwards_private(), 255),
     ]
 }
 
@@ -161,6 +175,9 @@ fn values_that_no_key_has_are_refused_by_name() {
         (with(ec_public(Curve::P256), A::EC_POINT, &[0]), A::EC_POINT),
         (with(ec_private(Curve::P256), A::VALUE, &[0; 32]), A::VALUE),
         (with(ec_private(Curve::P256), A::VALUE, &[0xff; 32]), A::VALUE),
+        (with(edwards_public(), A::EC_POINT, &[4; 65]), A::EC_POINT),
+        (with(edwards_private(), A::VALUE, &[1; 31]), A::VALUE),
+        (with(edwards_private(), A::VALUE, &[1; 64]), A::VALUE),
         (with(aes, A::KEY_TYPE, &KeyType::DES3.0.to_le_bytes()), A::KEY_TYPE),
     ] {
         match Key::from_attributes(&attributes).err() {
@@ -168,8 +185,14 @@ fn values_that_no_key_has_are_refused_by_name() {
             other => panic!("{attribute}: {other:?}"),
         }
     }
-    let unknown = with(ec_public(Curve::P256), A::EC_PARAMS, &[6, 1, 42]);
-    assert!(matches!(Key::from_attributes(&unknown), Err(Error::CurveNotSupported)));
+    for unknown in [
+        with(ec_public(Curve::P256), A::EC_PARAMS, &[6, 1, 42]),
+        with(ec_public(Curve::P256), A::EC_PARAMS, &ed25519::ec_params()),
+        with(edwards_public(), A::EC_PARAMS, &Curve::P256.ec_params()),
+        with(edwards_private(), A::EC_PARAMS, &Curve::P256.ec_params()),
+    ] {
+        assert!(matches!(Key::from_attributes(&unknown), Err(Error::CurveNotSupported)));
+    }
 }
 
 #[test]
@@ -202,6 +225,37 @@ fn a_point_is_taken_in_every_form_and_shown_in_one() {
             assert_eq!(attributes.get(AttributeType::EC_POINT), Some(&*octets), "{curve:?}");
             assert_eq!(attributes.get(AttributeType::EC_PARAMS), Some(&*curve.ec_params()));
         }
+    }
+}
+
+#[test]
+fn an_edwards_point_is_taken_in_every_form_and_shown_in_one() {
+    let key = Ed25519PrivateKey::new(&[7; 32]).unwrap();
+    let octets = ec_point(key.point());
+    let bits = [&[3, 33, 0][..], key.point()].concat();
+    for (params, point) in
+        [(&*ed25519::ec_params(), key.point()), (b"\x13\x0cedwards25519", &*octets), (b"\x13\x0cedwards25519", &*bits)]
+    {
+        let values = [(AttributeType::EC_PARAMS, params), (AttributeType::EC_POINT, point)];
+        let mut attributes = object(ObjectClass::PUBLIC_KEY, KeyType::EC_EDWARDS, &values);
+        complete(&mut attributes).unwrap();
+        assert_eq!(attributes.get(AttributeType::EC_POINT), Some(&*octets));
+        assert_eq!(attributes.get(AttributeType::EC_PARAMS), Some(&*ed25519::ec_params()));
+    }
+}
+
+#[test]
+fn a_private_and_its_public_edwards_key_have_one_public_key_info() {
+    // RFC 8410 section 10.1 with the key of RFC 8032's first test.
+    let seed = hex::decode("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap();
+    let point = hex::decode("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a").unwrap();
+    let info = [&hex::decode("302a300506032b6570032100").unwrap()[..], &point].concat();
+    let (mut private, mut public) = (edwards_private(), edwards_public());
+    private.set(AttributeType::VALUE, seed);
+    public.set(AttributeType::EC_POINT, point);
+    for attributes in [&mut private, &mut public] {
+        complete(attributes).unwrap();
+        assert_eq!(attributes.get(AttributeType::PUBLIC_KEY_INFO), Some(&*info));
     }
 }
 

@@ -25,6 +25,7 @@ mod buffered;
 mod ec_key_gen;
 mod ecdh;
 mod ecdsa;
+mod eddsa;
 mod generic_secret;
 mod hmac;
 mod mac;
@@ -88,6 +89,8 @@ pub static MECHANISMS: &[&MechanismDef] = &[
     &ecdsa::ECDSA_SHA512,
     &ecdh::ECDH1_DERIVE,
     &ecdh::ECDH1_COFACTOR_DERIVE,
+    &eddsa::EC_EDWARDS_KEY_PAIR_GEN,
+    &eddsa::EDDSA,
     &aes_key_gen::AES_KEY_GEN,
     &aes_ecb::AES_ECB,
     &aes_cbc::AES_CBC,
@@ -155,6 +158,7 @@ impl MechanismDef {
             (ops.unwrap.is_some(), 0x4_0000),
             (ops.derive.is_some(), 0x8_0000),
             (self.key_types.contains(&KeyType::EC), EC_FLAGS),
+            (self.key_types.contains(&KeyType::EC_EDWARDS), EDWARDS_FLAGS),
         ] {
             if is_offered {
                 flags |= flag;
@@ -177,6 +181,10 @@ impl MechanismDef {
 /// Prime fields, named curves, points uncompressed and compressed: `CKF_EC_F_P`,
 /// `CKF_EC_NAMEDCURVE`, `CKF_EC_UNCOMPRESS`, `CKF_EC_COMPRESS` (PKCS#11 v3.1 section 6.3.1).
 const EC_FLAGS: u64 = 0x10_0000 | 0x80_0000 | 0x100_0000 | 0x200_0000;
+
+/// Prime fields, curves by identifier and by name, points compressed (the only form that Edwards
+/// curves have): `CKF_EC_F_P`, `CKF_EC_OID`, `CKF_EC_CURVENAME`, `CKF_EC_COMPRESS`.
+const EDWARDS_FLAGS: u64 = 0x10_0000 | 0x80_0000 | 0x400_0000 | 0x200_0000;
 
 /// Sizes of keys, with the unit that `CK_MECHANISM_INFO` leaves to the mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

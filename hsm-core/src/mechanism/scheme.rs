@@ -1,13 +1,16 @@
 //! Signature schemes as operations: over the data as it is, or over its digest in parts.
 //!
-//! A scheme signs or verifies one short message. [`Plain`] gives it the caller's data
-//! (single-part), [`Hashed`] the digest of it (single-part and multi-part).
+//! A scheme signs or verifies one message. [`Plain`] gives it the caller's data (single-part),
+//! [`Hashed`] the digest of it, [`Collected`] the whole of it (both single-part and multi-part).
 
+use zeroize::Zeroizing;
+
+use super::buffered::append;
 use super::{Signer, Verifier};
 use crate::crypto::digest::{Context, Hash};
 use crate::error::Error;
 
-/// Makes signatures of short messages.
+/// Makes signatures of messages.
 pub(super) trait SignScheme: Send {
     /// The signature's length in bytes.
     fn signature_len(&self) -> usize;
@@ -16,7 +19,7 @@ pub(super) trait SignScheme: Send {
     fn sign(&self, message: &[u8], signature: &mut [u8]) -> Result<(), Error>;
 }
 
-/// Verifies signatures of short messages.
+/// Verifies signatures of messages.
 pub(super) trait VerifyScheme: Send {
     /// [`Error::SignatureLenRange`] for a length that no signature has, [`Error::SignatureInvalid`]
     /// for every other mismatch.
@@ -31,6 +34,19 @@ pub(super) struct Hashed<S> {
     scheme: S,
     hash: Hash,
     parts: Option<Context>,
+}
+
+/// The scheme over the caller's data, kept until all parts are there: for schemes that read the
+/// message more than once.
+pub(super) struct Collected<S> {
+    scheme: S,
+    message: Zeroizing<Vec<u8>>,
+}
+
+impl<S> Collected<S> {
+    pub(super) fn new(scheme: S) -> Self {
+        Self { scheme, message: Zeroizing::default() }
+    }
 }
 
 impl<S> Hashed<S> {
@@ -128,6 +144,48 @@ impl<S: VerifyScheme> Verifier for Hashed<S> {
     fn finish(&mut self, signature: &[u8]) -> Result<(), Error> {
         let digest = self.digest();
         self.scheme.verify(digest.as_ref(), signature)
+    }
+}
+
+impl<S: SignScheme> Signer for Collected<S> {
+    fn signature_len(&self) -> usize {
+        self.scheme.signature_len()
+    }
+
+    fn is_multi_part(&self) -> bool {
+        true
+    }
+
+    fn sign(&mut self, data: &[u8], signature: &mut [u8]) -> Result<usize, Error> {
+        sign_into(&self.scheme, data, signature)
+    }
+
+    fn update(&mut self, data: &[u8]) -> Result<(), Error> {
+        append(&mut self.message, data);
+        Ok(())
+    }
+
+    fn finish(&mut self, signature: &mut [u8]) -> Result<usize, Error> {
+        sign_into(&self.scheme, &core::mem::take(&mut self.message), signature)
+    }
+}
+
+impl<S: VerifyScheme> Verifier for Collected<S> {
+    fn is_multi_part(&self) -> bool {
+        true
+    }
+
+    fn verify(&mut self, data: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.scheme.verify(data, signature)
+    }
+
+    fn update(&mut self, data: &[u8]) -> Result<(), Error> {
+        append(&mut self.message, data);
+        Ok(())
+    }
+
+    fn finish(&mut self, signature: &[u8]) -> Result<(), Error> {
+        self.scheme.verify(&core::mem::take(&mut self.message), signature)
     }
 }
 

@@ -8,6 +8,7 @@ use hsm_types::{AttributeType, KeyType, MechanismType, ObjectClass, Params, Temp
 use super::{Cipher, MechanismDef, Signer, Verifier, find};
 use crate::crypto::curve::Curve;
 use crate::crypto::der::{self, tag};
+use crate::crypto::ed25519;
 use crate::error::Error;
 use crate::key::Key;
 use crate::object::pkcs8;
@@ -97,6 +98,16 @@ pub(super) fn ec_private(curve: Curve, scalar: &[u8]) -> Arc<Key> {
     Arc::new(Key::from_attributes(&attributes(ObjectClass::PRIVATE_KEY, KeyType::EC, &values)).unwrap())
 }
 
+pub(super) fn edwards_public(point: &[u8]) -> Arc<Key> {
+    let values = [(AttributeType::EC_PARAMS, &*ed25519::ec_params()), (AttributeType::EC_POINT, point)];
+    Arc::new(Key::from_attributes(&attributes(ObjectClass::PUBLIC_KEY, KeyType::EC_EDWARDS, &values)).unwrap())
+}
+
+pub(super) fn edwards_private(seed: &[u8]) -> Arc<Key> {
+    let values = [(AttributeType::EC_PARAMS, &*ed25519::ec_params()), (AttributeType::VALUE, seed)];
+    Arc::new(Key::from_attributes(&attributes(ObjectClass::PRIVATE_KEY, KeyType::EC_EDWARDS, &values)).unwrap())
+}
+
 /// A key pair, public and private.
 pub(super) struct Pair {
     pub(super) public: Arc<Key>,
@@ -129,6 +140,21 @@ pub(super) fn ec_pair(curve: Curve) -> Pair {
     private.set_ulong(AttributeType::KEY_TYPE, KeyType::EC.0);
     Pair {
         public: ec_public(curve, public.get(AttributeType::EC_POINT).unwrap()).unwrap(),
+        private: Arc::new(Key::from_attributes(&private).unwrap()),
+        attributes: private,
+    }
+}
+
+/// A fresh Ed25519 key.
+pub(super) fn edwards_pair() -> Pair {
+    let mut wanted = Template::new();
+    wanted.set(AttributeType::EC_PARAMS, ed25519::ec_params());
+    let generate = find(MechanismType::EC_EDWARDS_KEY_PAIR_GEN).unwrap().ops.generate_key_pair.unwrap();
+    let (public, mut private) = generate(&Params::None, &wanted, &Template::new()).unwrap();
+    private.set_ulong(AttributeType::CLASS, ObjectClass::PRIVATE_KEY.0);
+    private.set_ulong(AttributeType::KEY_TYPE, KeyType::EC_EDWARDS.0);
+    Pair {
+        public: edwards_public(public.get(AttributeType::EC_POINT).unwrap()),
         private: Arc::new(Key::from_attributes(&private).unwrap()),
         attributes: private,
     }

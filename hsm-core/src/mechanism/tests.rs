@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hsm_types::{KeyType, MechanismType, Params, Template};
 
 use super::testing::{
-    RSA_PAIR, SPLITS, at_once, ec_pair, in_parts, message, secret, sign, sign_in_parts, verify_in_parts,
+    RSA_PAIR, SPLITS, at_once, ec_pair, edwards_pair, in_parts, message, secret, sign, sign_in_parts, verify_in_parts,
 };
 use super::*;
 use crate::crypto::curve::Curve;
@@ -72,6 +72,10 @@ fn keys(def: &MechanismDef) -> (Arc<Key>, Arc<Key>) {
             let pair = ec_pair(Curve::P256);
             (pair.public, pair.private)
         }
+        KeyType::EC_EDWARDS => {
+            let pair = edwards_pair();
+            (pair.public, pair.private)
+        }
         key_type => secret_of(key_type),
     }
 }
@@ -123,7 +127,8 @@ fn flags_say_what_is_there() {
         ] {
             assert_eq!(flags & flag != 0, is_there, "{} {flag:#x}", def.id);
         }
-        assert_eq!(flags & 0x10_0000 != 0, def.key_types.contains(&KeyType::EC), "{}", def.id);
+        let is_on_curve = [KeyType::EC, KeyType::EC_EDWARDS].iter().any(|curve| def.key_types.contains(curve));
+        assert_eq!(flags & 0x10_0000 != 0, is_on_curve, "{}", def.id);
         assert_ne!(flags & 0xf_ffff, 0, "{} does nothing", def.id);
         let info = def.info();
         assert!(info.min_key_size <= info.max_key_size, "{}", def.id);
@@ -208,7 +213,7 @@ fn a_key_of_the_wrong_kind_is_refused_by_every_function() {
         for error in constructor_errors(def, &good_params(def), &wrong) {
             assert!(matches!(error, Some(Error::KeyTypeInconsistent(_))), "{}: {error:?}", def.id);
         }
-        if def.key_types.contains(&KeyType::RSA) || def.key_types.contains(&KeyType::EC) {
+        if [KeyType::RSA, KeyType::EC, KeyType::EC_EDWARDS].iter().any(|kind| def.key_types.contains(kind)) {
             let (public, private) = keys(def);
             for error in constructor_errors(def, &good_params(def), &(private, public)) {
                 assert!(

@@ -19,7 +19,7 @@ pub(super) fn wrap(cipher: Result<Box<dyn Cipher>, Error>, key: &[u8]) -> Result
     Ok(wrapped)
 }
 
-/// Unwraps the bytes of a key.
+/// Unwraps the bytes of a key. No bytes at all are the caller's to refuse, or to conceal.
 pub(super) fn unwrap(cipher: Result<Box<dyn Cipher>, Error>, wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
     let mut cipher = cipher.map_err(|error| with_role(error, HandleRole::UnwrappingKey))?;
     let mut key = Zeroizing::new(vec![0; cipher.process_len(wrapped.len())]);
@@ -28,10 +28,6 @@ pub(super) fn unwrap(cipher: Result<Box<dyn Cipher>, Error>, wrapped: &[u8]) -> 
         Error::EncryptedDataLenRange => Error::WrappedKeyLenRange,
         other => other,
     })?;
-    if written == 0 {
-        // No key has no bytes.
-        return Err(Error::WrappedKeyInvalid);
-    }
     key.truncate(written);
     Ok(key)
 }

@@ -24,6 +24,10 @@ pub enum Kind {
     Aes = 1 << 6,
     /// `CKO_SECRET_KEY` of type `CKK_GENERIC_SECRET` or `CKK_…_HMAC`.
     Generic = 1 << 7,
+    /// `CKO_PUBLIC_KEY` of type `CKK_EC_EDWARDS`.
+    EdwardsPublic = 1 << 8,
+    /// `CKO_PRIVATE_KEY` of type `CKK_EC_EDWARDS`.
+    EdwardsPrivate = 1 << 9,
 }
 
 /// A set of kinds.
@@ -39,10 +43,14 @@ impl Kinds {
     pub const RSA_PUBLIC: Self = Self(Kind::RsaPublic as u16);
     /// RSA private keys.
     pub const RSA_PRIVATE: Self = Self(Kind::RsaPrivate as u16);
-    /// EC private keys.
-    pub const EC_PRIVATE: Self = Self(Kind::EcPrivate as u16);
-    /// EC public keys.
-    pub const EC_PUBLIC: Self = Self(Kind::EcPublic as u16);
+    /// Private keys that sign and derive: on Weierstrass curves.
+    pub const EC_DERIVING: Self = Self(Kind::EcPrivate as u16);
+    /// Private keys that only sign: on Edwards curves.
+    pub const EDWARDS_PRIVATE: Self = Self(Kind::EdwardsPrivate as u16);
+    /// Private keys on curves of every kind.
+    pub const EC_PRIVATE: Self = Self::EC_DERIVING.or(Self::EDWARDS_PRIVATE);
+    /// Public keys on curves of every kind.
+    pub const EC_PUBLIC: Self = Self(Kind::EcPublic as u16 | Kind::EdwardsPublic as u16);
     /// AES keys.
     pub const AES: Self = Self(Kind::Aes as u16);
     /// Generic secrets and HMAC keys.
@@ -103,6 +111,8 @@ impl Kind {
             (ObjectClass::PRIVATE_KEY, KeyType::RSA) => Some(Self::RsaPrivate),
             (ObjectClass::PUBLIC_KEY, KeyType::EC) => Some(Self::EcPublic),
             (ObjectClass::PRIVATE_KEY, KeyType::EC) => Some(Self::EcPrivate),
+            (ObjectClass::PUBLIC_KEY, KeyType::EC_EDWARDS) => Some(Self::EdwardsPublic),
+            (ObjectClass::PRIVATE_KEY, KeyType::EC_EDWARDS) => Some(Self::EdwardsPrivate),
             (ObjectClass::SECRET_KEY, KeyType::AES) => Some(Self::Aes),
             (
                 ObjectClass::SECRET_KEY,

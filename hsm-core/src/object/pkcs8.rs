@@ -7,8 +7,9 @@ use crate::crypto::Refused;
 use crate::crypto::curve::Curve;
 use crate::crypto::der::{self, Reader, tag};
 use crate::crypto::ec::EcPrivateKey;
+use crate::crypto::ed25519::{self, Ed25519PrivateKey};
 use crate::error::Error;
-use crate::key::{EC_OID, Key, RSA_OID, ec_algorithm, rsa_algorithm};
+use crate::key::{EC_OID, Key, RSA_OID, ec_algorithm, edwards_algorithm, rsa_algorithm};
 
 /// The numbers of an `RSAPrivateKey` in their order (RFC 8017 appendix A.1.2).
 const RSA_NUMBERS: [AttributeType; 8] = [
@@ -25,7 +26,7 @@ const RSA_NUMBERS: [AttributeType; 8] = [
 /// The private key object's `PrivateKeyInfo`, unencrypted.
 ///
 /// # Errors
-/// [`Error::KeyNotWrappable`] for an object that is no RSA or EC private key, or lacks a number.
+/// [`Error::KeyNotWrappable`] for an object that is no RSA, EC or Edwards private key, or lacks a number.
 pub fn encode_private_key(attributes: &Template) -> Result<Zeroizing<Vec<u8>>, Error> {
     if attributes.class() != Some(ObjectClass::PRIVATE_KEY) {
         return Err(Error::KeyNotWrappable("only private keys have a PKCS#8 form"));
@@ -33,6 +34,7 @@ pub fn encode_private_key(attributes: &Template) -> Result<Zeroizing<Vec<u8>>, E
     let (algorithm, key) = match attributes.key_type() {
         Some(KeyType::RSA) => (rsa_algorithm(), rsa_private_key(attributes)?),
         Some(KeyType::EC) => ec_private_key(attributes)?,
+        Some(KeyType::EC_EDWARDS) => (edwards_algorithm(), edwards_private_key(attributes)?),
         _ => return Err(Error::KeyNotWrappable("this type of private key has no PKCS#8 form here")),
     };
     let version = der::unsigned(&[0]);
@@ -77,6 +79,13 @@ fn ec_private_key(attributes: &Template) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>)
     Ok((ec_algorithm(key.curve()), der::element(tag::SEQUENCE, &[&version, &scalar, &point])))
 }
 
+/// A `CurvePrivateKey` (RFC 8410 section 7). The public point stays out: it belongs to version 1,
+/// which older readers refuse.
+fn edwards_private_key(attributes: &Template) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let key = Key::from_attributes(attributes)?;
+    Ok(der::element(tag::OCTET_STRING, &[key.edwards_private()?.seed()]))
+}
+
 fn decode(key_type: KeyType, bytes: &[u8]) -> Result<Template, Refused> {
     let mut info = Reader::new(der::only(tag::SEQUENCE, bytes)?);
     let version = info.read_unsigned()?;
@@ -84,13 +93,11 @@ fn decode(key_type: KeyType, bytes: &[u8]) -> Result<Template, Refused> {
     let key = info.read(tag::OCTET_STRING)?;
     // Attributes may follow and, exactly in version 1, a public key after them (RFC 5958 section 2).
     info.read_optional(tag::CONTEXT_0)?;
-    match version {
-        [] => {}
-        [1] => {
-            info.read(tag::CONTEXT_1_PRIMITIVE)?;
-        }
+    let public = match version {
+        [] => None,
+        [1] => Some(info.read(tag::CONTEXT_1_PRIMITIVE)?),
         _ => return Err(Refused),
-    }
+    };
     info.end()?;
     let oid = algorithm.read(tag::OID)?;
     let mut decoded = Template::new();
@@ -110,6 +117,11 @@ fn decode(key_type: KeyType, bytes: &[u8]) -> Result<Template, Refused> {
             algorithm.end()?;
             let curve = Curve::from_ec_params(&der::element(tag::OID, &[curve]))?;
             decode_ec(curve, key, &mut decoded)?;
+            Ok(decoded)
+        }
+        KeyType::EC_EDWARDS if oid == ed25519::OID => {
+            algorithm.end()?;
+            decode_edwards(key, public, &mut decoded)?;
             Ok(decoded)
         }
         _ => Err(Refused),
@@ -153,6 +165,18 @@ fn decode_ec(curve: Curve, key: &[u8], decoded: &mut Template) -> Result<(), Ref
     Ok(())
 }
 
+fn decode_edwards(key: &[u8], public: Option<&[u8]>, decoded: &mut Template) -> Result<(), Refused> {
+    let seed = der::only(tag::OCTET_STRING, key)?;
+    let key = Ed25519PrivateKey::new(seed)?;
+    // A BIT STRING without unused bits; a point of another key would be a sign of tampering.
+    if public.is_some_and(|bits| bits.strip_prefix(&[0]) != Some(key.point())) {
+        return Err(Refused);
+    }
+    decoded.set(AttributeType::EC_PARAMS, ed25519::ec_params());
+    decoded.set(AttributeType::VALUE, seed);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,10 +212,36 @@ mod tests {
         attributes
     }
 
+    fn edwards() -> Template {
+        let mut attributes = Template::new();
+        attributes.set_ulong(AttributeType::CLASS, ObjectClass::PRIVATE_KEY.0);
+        attributes.set_ulong(AttributeType::KEY_TYPE, KeyType::EC_EDWARDS.0);
+        attributes.set(AttributeType::EC_PARAMS, ed25519::ec_params());
+        attributes.set(AttributeType::VALUE, [9; 32]);
+        attributes
+    }
+
+    #[test]
+    fn ed25519_keys_are_those_of_rfc_8410_with_and_without_the_public_key() {
+        // The two examples of section 10.3: one key.
+        let plain = "302e020100300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842";
+        let plain = hex::decode(plain).unwrap();
+        let decoded = decode_private_key(KeyType::EC_EDWARDS, &plain).unwrap();
+        assert_eq!(*encode_private_key(&decoded).unwrap(), plain);
+        let point = hex::decode("19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1").unwrap();
+        let mut full = [&[0x30, 0x51, 2, 1, 1], &plain[5..], &[0x81, 0x21, 0], &point].concat();
+        assert_eq!(decode_private_key(KeyType::EC_EDWARDS, &full).unwrap(), decoded);
+        let last = full.len() - 1;
+        full[last] ^= 1;
+        assert!(matches!(decode_private_key(KeyType::EC_EDWARDS, &full), Err(Error::WrappedKeyInvalid)));
+    }
+
     #[test]
     fn a_private_key_decodes_to_the_attributes_it_was_encoded_from() {
         let rsa = rsa();
         assert_eq!(decode_private_key(KeyType::RSA, &encode_private_key(&rsa).unwrap()).unwrap(), rsa);
+        let edwards = edwards();
+        assert_eq!(decode_private_key(KeyType::EC_EDWARDS, &encode_private_key(&edwards).unwrap()).unwrap(), edwards);
         for curve in Curve::ALL {
             let ec = ec(curve);
             assert_eq!(decode_private_key(KeyType::EC, &encode_private_key(&ec).unwrap()).unwrap(), ec);
@@ -209,9 +259,11 @@ mod tests {
 
     #[test]
     fn cut_extended_and_foreign_bytes_are_refused() {
-        for (key_type, other, attributes) in
-            [(KeyType::RSA, KeyType::EC, rsa()), (KeyType::EC, KeyType::RSA, ec(Curve::P256))]
-        {
+        for (key_type, other, attributes) in [
+            (KeyType::RSA, KeyType::EC, rsa()),
+            (KeyType::EC, KeyType::EC_EDWARDS, ec(Curve::P256)),
+            (KeyType::EC_EDWARDS, KeyType::RSA, edwards()),
+        ] {
             let bytes = encode_private_key(&attributes).unwrap();
             for cut in 0..bytes.len() {
                 assert!(matches!(decode_private_key(key_type, &bytes[..cut]), Err(Error::WrappedKeyInvalid)));

@@ -243,8 +243,13 @@ pub static RULES: &[Rule] = &[
     },
     // What every key has.
     Rule { attribute: A::KEY_TYPE, kinds: Kinds::KEYS, form: Form::Ulong, required: Origins::CREATE, ..BASE },
-    boolean(A::DERIVE, Kinds::EC_PRIVATE, Default::True, Change::Role),
-    boolean(A::DERIVE, Kinds::PUBLIC.or(Kinds::RSA_PRIVATE).or(Kinds::SECRET), Default::False, Change::Role),
+    boolean(A::DERIVE, Kinds::EC_DERIVING, Default::True, Change::Role),
+    boolean(
+        A::DERIVE,
+        Kinds::PUBLIC.or(Kinds::RSA_PRIVATE).or(Kinds::EDWARDS_PRIVATE).or(Kinds::SECRET),
+        Default::False,
+        Change::Role,
+    ),
     by_token(A::LOCAL, Kinds::KEYS, Form::Bool),
     by_token(A::KEY_GEN_MECHANISM, Kinds::KEYS, Form::Ulong),
     Rule { attribute: A::ALLOWED_MECHANISMS, kinds: Kinds::KEYS, form: Form::Ulongs, ..BASE },
@@ -328,13 +333,15 @@ const fn nested(attribute: A, kinds: Kinds) -> Rule {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 8] = [
+    const KINDS: [Kind; 10] = [
         Kind::Data,
         Kind::Certificate,
         Kind::RsaPublic,
         Kind::RsaPrivate,
         Kind::EcPublic,
         Kind::EcPrivate,
+        Kind::EdwardsPublic,
+        Kind::EdwardsPrivate,
         Kind::Aes,
         Kind::Generic,
     ];
@@ -351,8 +358,20 @@ mod tests {
     }
 
     #[test]
+    fn an_edwards_key_signs_and_derives_nothing_unless_told_and_is_else_as_any_on_a_curve() {
+        let default = |kind, attribute| rule(kind, attribute).map(|rule| rule.default);
+        assert_eq!(default(Kind::EdwardsPrivate, A::SIGN), Some(Default::TrueUnlessWrapping));
+        assert_eq!(default(Kind::EdwardsPublic, A::VERIFY), Some(Default::True));
+        assert_eq!(default(Kind::EdwardsPrivate, A::DERIVE), Some(Default::False));
+        for (edwards, other) in [(Kind::EdwardsPublic, Kind::EcPublic), (Kind::EdwardsPrivate, Kind::EcPrivate)] {
+            let names = |kind| rules(kind).map(|rule| rule.attribute).collect::<std::collections::BTreeSet<_>>();
+            assert_eq!(names(edwards), names(other));
+        }
+    }
+
+    #[test]
     fn every_secret_component_is_hidden_by_the_table() {
-        for kind in [Kind::RsaPrivate, Kind::EcPrivate, Kind::Aes, Kind::Generic] {
+        for kind in [Kind::RsaPrivate, Kind::EcPrivate, Kind::EdwardsPrivate, Kind::Aes, Kind::Generic] {
             let open = [A::MODULUS, A::PUBLIC_EXPONENT, A::EC_PARAMS, A::VALUE_LEN];
             for attribute in
                 [A::VALUE, A::PRIVATE_EXPONENT, A::PRIME_1, A::PRIME_2, A::EXPONENT_1, A::EXPONENT_2, A::COEFFICIENT]
@@ -366,7 +385,7 @@ mod tests {
 
     #[test]
     fn the_bits_that_protect_a_key_only_ever_get_stricter() {
-        for kind in [Kind::RsaPrivate, Kind::EcPrivate, Kind::Aes, Kind::Generic] {
+        for kind in [Kind::RsaPrivate, Kind::EcPrivate, Kind::EdwardsPrivate, Kind::Aes, Kind::Generic] {
             assert_eq!(rule(kind, A::SENSITIVE).map(|rule| rule.change), Some(Change::OnlyToTrue));
             assert_eq!(rule(kind, A::EXTRACTABLE).map(|rule| rule.change), Some(Change::OnlyToFalse));
             assert_eq!(rule(kind, A::WRAP_WITH_TRUSTED).map(|rule| rule.change), Some(Change::OnlyToTrue));

@@ -155,20 +155,20 @@ fn fill(attributes: &mut Template, plain: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Hides whether a PKCS#1 v1.5 wrapping held a key of a possible length.
+/// Hides whether a PKCS#1 v1.5 wrapping held a secret key of a possible length.
 ///
-/// The mechanism already answers a bad padding with a random-looking plaintext. An AES key of a
-/// wrong length would still tell a bad padding from a good one, so it becomes a key too: one
-/// that depends on the plaintext, is the same each time, and is of no use to anybody.
+/// The mechanism already answers a bad padding with a random-looking plaintext. A length that the key
+/// type cannot have would still tell a bad padding from a good one, so it becomes a key too: one that
+/// depends on the plaintext, is the same each time, and is of no use to anybody.
 fn conceal_length(mechanism: MechanismType, attributes: &Template, plain: Zeroizing<Vec<u8>>) -> Zeroizing<Vec<u8>> {
-    let is_aes = matches!(Kind::of(attributes), Ok(Kind::Aes));
-    if mechanism != MechanismType::RSA_PKCS || !is_aes {
+    if mechanism != MechanismType::RSA_PKCS {
         return plain;
     }
     let substitute = Zeroizing::new(Hash::Sha256.digest(&plain).as_ref().to_vec());
-    match plain.len() {
-        16 | 24 | 32 => plain,
-        _ => substitute,
+    match (Kind::of(attributes), plain.len()) {
+        (Ok(Kind::Aes), 16 | 24 | 32) | (Ok(Kind::Generic), 1..) => plain,
+        (Ok(Kind::Aes | Kind::Generic), _) => substitute,
+        _ => plain,
     }
 }
 
