@@ -44,12 +44,16 @@ impl Module {
 
     /// The environment that makes the module keep its tokens below `dir`.
     ///
-    /// Nothing else is set: Kinko needs no configuration.
+    /// Kinko gets no settings but the folder: it needs none.
     #[must_use]
     pub fn environment(&self, dir: &Path) -> Vec<(String, String)> {
         let tokens = dir.join("tokens");
         match self {
-            Self::Kinko(_) => vec![("KINKO_DIR".into(), tokens.display().to_string())],
+            Self::Kinko(_) => vec![
+                ("KINKO_DIR".into(), tokens.display().to_string()),
+                // So that a settings file of whoever runs the tests changes nothing.
+                ("XDG_CONFIG_HOME".into(), dir.display().to_string()),
+            ],
             Self::SoftHsm2(_) => {
                 let conf = dir.join("softhsm2.conf");
                 fs::create_dir_all(&tokens).expect("the token directory");

@@ -64,6 +64,13 @@ impl Rig {
         &self.dir
     }
 
+    /// Writes the settings file that Kinko finds in this test's environment.
+    pub fn configure(&self, text: &str) {
+        let folder = self.dir.join("kinko");
+        fs::create_dir_all(&folder).expect("the folder of settings");
+        fs::write(folder.join("kinko.toml"), text).expect("the settings");
+    }
+
     /// Loads the module, not initialised.
     #[must_use]
     pub fn load(&self) -> Library {
