@@ -428,3 +428,28 @@ fn a_malformed_search_finds_nothing_rather_than_everything() {
         assert!(matches!(searched, Err(Error::AttributeValueInvalid { .. })));
     }
 }
+
+#[test]
+fn what_a_trusted_key_unwraps_stays_with_trusted_keys() {
+    let fixture = Fixture::new();
+    let session = fixture.logged_in();
+    let roles = [(A::TOKEN, &[1_u8][..]), (A::PRIVATE, &[0]), (A::WRAP, &[1]), (A::UNWRAP, &[1])];
+    let wrapping = aes_key(&session, &roles).unwrap();
+    assert!(session.set_attributes(wrapping, &template(&[(A::TRUSTED, &[1])])).is_err(), "a user may not trust");
+    session.logout().unwrap();
+    session.login(UserType::So, None, SO_PIN).unwrap();
+    session.set_attributes(wrapping, &template(&[(A::TRUSTED, &[1])])).unwrap();
+    session.logout().unwrap();
+    session.login(UserType::User, None, PIN).unwrap();
+    let key = aes_key(&session, &[(A::EXTRACTABLE, &[1]), (A::WRAP_WITH_TRUSTED, &[1])]).unwrap();
+    let mechanism = plain(M::AES_KEY_WRAP);
+    let mut wrapped = [0; 40];
+    session.wrap_key(&mechanism, wrapping, key, Some(&mut wrapped)).unwrap();
+    let mut wanted = Template::new();
+    wanted.set_ulong(A::CLASS, ObjectClass::SECRET_KEY.0);
+    wanted.set_ulong(A::KEY_TYPE, KeyType::AES.0);
+    let back = session.unwrap_key(&mechanism, wrapping, &wrapped, wanted.clone()).unwrap();
+    assert_eq!(session.object(back).unwrap().attribute(A::WRAP_WITH_TRUSTED).unwrap(), [1]);
+    wanted.set_bool(A::WRAP_WITH_TRUSTED, false);
+    assert!(session.unwrap_key(&mechanism, wrapping, &wrapped, wanted).is_err());
+}
