@@ -1,2 +1,5 @@
-//! `cluster-agent` will host clusters of HSMs. Nothing is here yet: see the README for what works today.
+//! Clusters of HSMs: `cluster-agent` hosts them, `kinko` is their command line.
 #![forbid(unsafe_code)]
+
+pub mod control;
+pub mod hsm;

@@ -1,0 +1,5 @@
+//! The running HSMs: what the control plane starts and stops.
+
+mod host;
+
+pub use host::{HostError, HsmHost, HsmSpec, TlsIdentity};
