@@ -33,9 +33,7 @@ pub fn encode_mechanism(mechanism: &Mechanism) -> Vec<u8> {
     match &mechanism.params {
         Params::None => out.kind(NONE),
         Params::Bytes(bytes) => out.kind(BYTES).bytes(bytes),
-        Params::AesCtr { counter_bits, counter_block } => {
-            out.kind(AES_CTR).number(*counter_bits).bytes(counter_block)
-        }
+        Params::AesCtr { counter_bits, counter_block } => out.kind(AES_CTR).number(*counter_bits).bytes(counter_block),
         Params::Gcm { iv, aad, tag_bits } => out.kind(GCM).bytes(iv).bytes(aad).number(*tag_bits),
         Params::Pss { hash, mgf, salt_len } => out.kind(PSS).number(hash.0).number(*mgf).number(*salt_len),
         Params::Oaep { hash, mgf, label } => out.kind(OAEP).number(hash.0).number(*mgf).bytes(label),
@@ -62,11 +60,7 @@ pub fn decode_mechanism(bytes: &[u8]) -> Result<Mechanism, NotAMechanism> {
             counter_block: fields.bytes()?.try_into().map_err(|_| NotAMechanism)?,
         },
         GCM => Params::Gcm { iv: fields.bytes()?.to_vec(), aad: fields.bytes()?.to_vec(), tag_bits: fields.number()? },
-        PSS => Params::Pss {
-            hash: MechanismType(fields.number()?),
-            mgf: fields.number()?,
-            salt_len: fields.number()?,
-        },
+        PSS => Params::Pss { hash: MechanismType(fields.number()?), mgf: fields.number()?, salt_len: fields.number()? },
         OAEP => Params::Oaep {
             hash: MechanismType(fields.number()?),
             mgf: fields.number()?,
