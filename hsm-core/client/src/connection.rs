@@ -1,7 +1,7 @@
 //! One connection: requests and replies in turn.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hsm_types::wire::{self, Function, Reply, Request};
 
@@ -38,7 +38,7 @@ impl Connection {
     /// Asks, and waits for the answer.
     pub(crate) fn exchange(&mut self, request: &Request) -> io::Result<Reply> {
         frame::write(&mut self.stream, request)?;
-        let answer = frame::read(&mut self.stream, Some(Instant::now() + self.patience))?;
+        let answer = frame::read(&mut self.stream, self.patience)?;
         answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 }

@@ -1,7 +1,7 @@
 //! Frames: a length and as many bytes, strictly in turn. Both sides use this file.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hsm_types::wire::MAX_FRAME;
 use prost::Message;
@@ -28,16 +28,17 @@ pub fn write(stream: &mut impl Write, message: &impl Message) -> io::Result<()> 
     stream.flush()
 }
 
-/// Receives a message, at the latest a time-out of the stream after the deadline.
+/// Receives a message. The rest of a frame may take `patience` and one time-out of the stream after its first byte.
 ///
 /// `None` when the other side has closed the connection between two frames.
 ///
 /// # Errors
-/// `InvalidData` for a length over [`MAX_FRAME`], bytes after the frame, or bytes that are no message; `UnexpectedEof`
-/// for a cut frame; `TimedOut` after the deadline; the stream's.
-pub fn read<M: Message + Default>(stream: &mut impl Read, deadline: Option<Instant>) -> io::Result<Option<M>> {
+/// `WouldBlock` when the stream's time-out ends before the first byte; `InvalidData` for a length over [`MAX_FRAME`], bytes after the frame, or bytes that are no message; `UnexpectedEof`
+/// for a cut frame; `TimedOut` for a slow one; the stream's.
+pub fn read<M: Message + Default>(stream: &mut impl Read, patience: Duration) -> io::Result<Option<M>> {
     let mut buffer = Zeroizing::new(vec![0; FIRST]);
     let mut filled = 0_usize;
+    let mut deadline = None;
     loop {
         if let Some(length) = announced(&buffer, filled)? {
             let total = length.saturating_add(4);
@@ -58,10 +59,11 @@ pub fn read<M: Message + Default>(stream: &mut impl Read, deadline: Option<Insta
             Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(count) => filled = filled.saturating_add(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(ErrorKind::TimedOut.into()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock && filled > 0 => return Err(ErrorKind::TimedOut.into()),
             Err(error) => return Err(error),
         }
-        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+        let now = Instant::now();
+        if now > *deadline.get_or_insert(now + patience) {
             return Err(ErrorKind::TimedOut.into());
         }
     }
@@ -95,6 +97,8 @@ mod tests {
 
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     fn request(length: usize) -> Request {
         let mut request = Request::default();
         request.function = 21;
@@ -120,7 +124,7 @@ mod tests {
             let mut bytes = Vec::new();
             write(&mut bytes, &request(length)).unwrap();
             for step in [1000, 16_384, usize::MAX] {
-                let read: Option<Request> = read(&mut Trickle(&bytes, step), None).unwrap();
+                let read: Option<Request> = read(&mut Trickle(&bytes, step), PATIENCE).unwrap();
                 assert_eq!(read, Some(request(length)));
             }
         }
@@ -131,13 +135,13 @@ mod tests {
         let mut bytes = Vec::new();
         write(&mut bytes, &request(30)).unwrap();
         for length in 1..bytes.len() {
-            let cut = read::<Request>(&mut &bytes[..length], None).unwrap_err();
+            let cut = read::<Request>(&mut &bytes[..length], PATIENCE).unwrap_err();
             assert_eq!(cut.kind(), ErrorKind::UnexpectedEof);
         }
         bytes.push(0);
-        assert_eq!(read::<Request>(&mut &bytes[..], None).unwrap_err().kind(), ErrorKind::InvalidData);
+        assert_eq!(read::<Request>(&mut &bytes[..], PATIENCE).unwrap_err().kind(), ErrorKind::InvalidData);
         let giant = [0xff; 64];
-        assert_eq!(read::<Request>(&mut &giant[..], None).unwrap_err().kind(), ErrorKind::InvalidData);
-        assert_eq!(read::<Request>(&mut &[][..], None).unwrap(), None);
+        assert_eq!(read::<Request>(&mut &giant[..], PATIENCE).unwrap_err().kind(), ErrorKind::InvalidData);
+        assert_eq!(read::<Request>(&mut &[][..], PATIENCE).unwrap(), None);
     }
 }
