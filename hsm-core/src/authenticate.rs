@@ -151,15 +151,16 @@ impl Accounts<'_> {
     /// Sets a user's password, which ends the user's running logins. By an admin it also unlocks the account.
     ///
     /// # Errors
-    /// [`Error::UserInUse`] while the user is logged in through another process; [`Error::PinLocked`] for an owner
+    /// [`Error::UserInUse`] while the user is logged in elsewhere; [`Error::PinLocked`] for an owner
     /// whose account is locked, [`Error::UserNotLoggedIn`] for one whose login has ended;
     /// [`Error::UserPinNotInitialized`] for a deleted user; as [`PasswordPolicy::check`](user::PasswordPolicy::check).
     pub fn set_password(&self, user: &User, password: &[u8], master: &LockedKey, by: ChangedBy) -> Result<User, Error> {
         self.check_unused(user.id)?;
         let new = self.writer.prepare(password)?;
         loop {
-            self.check_unused(user.id)?;
+            // Read first: every login writes the counter, so one that the check misses refuses the batch.
             let (mut current, strikes) = self.account(user.id)?;
+            self.check_unused(user.id)?;
             let mut batch = Batch::new();
             match by {
                 ChangedBy::Admin => {
@@ -178,16 +179,22 @@ impl Accounts<'_> {
         }
     }
 
-    /// Deletes a user, which ends the user's running logins. The user's objects are the caller's to delete.
+    /// Deletes a user, which ends the user's running logins where they were not seen. `may_go` says whether the user
+    /// owns nothing that has to stay: a login after it was asked makes the deletion ask again.
     ///
     /// # Errors
+    /// [`Error::UserInUse`] while the user is logged in elsewhere; what `may_go` says;
     /// [`Error::UserPinNotInitialized`] for a deleted user; failures of the store.
-    pub fn delete_user(&self, user: &User) -> Result<(), Error> {
+    pub fn delete_user(&self, user: &User, may_go: &dyn Fn(&User) -> Result<(), Error>) -> Result<(), Error> {
         let keys = [RecordKey::User(user.id), RecordKey::Strike(user.id), self.writer.name_key(user)];
         loop {
             self.account(user.id)?;
+            // Read first: every login writes the counter, so one that the checks below miss refuses the batch.
+            let entries = self.read(keys)?;
+            self.check_unused(user.id)?;
+            may_go(user)?;
             let mut batch = Batch::new();
-            for entry in self.read(keys)?.into_iter().flatten() {
+            for entry in entries.into_iter().flatten() {
                 let tombstone = self.writer.barrier.seal_tombstone(self.writer.rng, &entry.key)?;
                 batch.replace(entry.key, entry.revision, tombstone);
             }
@@ -204,7 +211,7 @@ impl Accounts<'_> {
             Ok(false) => Ok(()),
             // Where there are no locks, the new epoch still ends the other logins.
             Err(error) => {
-                log::warn!("logins of user {user} in other programs are not seen: {error}");
+                log::warn!("logins of user {user} elsewhere are not seen: {error}");
                 Ok(())
             }
         }

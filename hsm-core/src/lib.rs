@@ -25,3 +25,4 @@ pub use clock::{Clock, SystemClock};
 pub use error::{Error, HandleRole};
 pub use session::{Access, ObjectView, Session, SessionInfo, UserType};
 pub use token::{AuditScope, Settings, Slot, Token, TokenDirectory, TokenInfo};
+pub use user::{Role, UserSummary};

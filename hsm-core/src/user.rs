@@ -20,6 +20,17 @@ pub enum Role {
     CryptoUser,
 }
 
+/// What everybody may know of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserSummary {
+    /// Unique among the users of a role.
+    pub name: String,
+    /// What the user may do.
+    pub role: Role,
+    /// Whether wrong attempts have locked the account.
+    pub locked: bool,
+}
+
 /// A user as stored. The master key inside is wrapped, so this is no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {

@@ -156,9 +156,9 @@ fn a_name_belongs_to_one_user_of_a_role_and_is_free_after_deletion() {
     assert!(matches!(create(Role::CryptoUser), Err(Error::FunctionRejected(_))));
     create(Role::Admin).unwrap();
     let alice = token.alice();
-    token.accounts().delete_user(&alice).unwrap();
+    token.accounts().delete_user(&alice, &|_| Ok(())).unwrap();
     assert!(matches!(token.login(RIGHT), Err(Error::UserPinNotInitialized)));
-    assert!(matches!(token.accounts().delete_user(&alice), Err(Error::UserPinNotInitialized)));
+    assert!(matches!(token.accounts().delete_user(&alice, &|_| Ok(())), Err(Error::UserPinNotInitialized)));
     assert_ne!(create(Role::CryptoUser).unwrap().id, alice.id);
     token.login(RIGHT).unwrap();
 }
@@ -168,7 +168,7 @@ fn a_deleted_user_leaves_tombstones_without_key_material() {
     let directory = tempfile::tempdir().unwrap();
     let (token, _) = Token::create(directory.path());
     let alice = token.alice();
-    token.accounts().delete_user(&alice).unwrap();
+    token.accounts().delete_user(&alice, &|_| Ok(())).unwrap();
     for key in [RecordKey::User(alice.id), RecordKey::Strike(alice.id), token.accounts().writer.name_key(&alice)] {
         let opened = token.barrier.open(&token.store.lookup(&key).unwrap().unwrap()).unwrap();
         assert_eq!((opened.kind, opened.plain.len()), (RecordKind::Tombstone, 0));

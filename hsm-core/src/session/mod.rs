@@ -9,6 +9,7 @@ mod object;
 mod random;
 mod sign;
 mod transport;
+mod user;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

@@ -3,12 +3,14 @@
 //! Two files per user in the directory `locks` of a token, both empty: only the POSIX record locks on them matter, and
 //! the kernel drops those when a process ends, however it ends. Neither is needed for the five strikes to be exact
 //! (the journal's preconditions see to that): the login lock keeps many *right* logins at once from meeting each
-//! other's strikes, and the presence lock answers whether another process is logged in.
+//! other's strikes, and the presence lock answers whether somebody else is logged in. Record locks belong to a process
+//! as a whole, so the holders within the process are counted here, by the token that each belongs to.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use hsm_types::UserId;
@@ -23,10 +25,25 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub struct LoginLocks {
     directory: PathBuf,
+    owner: Owner,
+}
+
+/// Which opened token of this process holds a lock: several may be open on one directory, each for another client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner(u64);
+
+impl Owner {
+    fn new() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 /// Says to other processes that a user is logged in here, for as long as it lives.
-pub struct PresenceGuard(Shared);
+pub struct PresenceGuard {
+    file: Shared,
+    owner: Owner,
+}
 
 /// Keeps other logins of one user waiting, in every process.
 pub(crate) struct Turn {
@@ -34,10 +51,11 @@ pub(crate) struct Turn {
 }
 
 impl LoginLocks {
-    /// The locks of the token in this directory.
+    /// The locks of the token in this directory, for one opening of it: what this value and its clones announce is
+    /// their own, what another value announces is somebody else's.
     #[must_use]
     pub fn new(token: &Path) -> Self {
-        Self { directory: token.join("locks") }
+        Self { directory: token.join("locks"), owner: Owner::new() }
     }
 
     /// Announces that a user is logged in.
@@ -47,21 +65,25 @@ impl LoginLocks {
     pub fn announce(&self, user: UserId) -> Result<PresenceGuard, Error> {
         let file = self.file(user, "presence")?;
         let mut holders = file.holders();
-        if *holders == 0 {
+        if holders.is_empty() {
             // Nobody takes this lock exclusively, so it never waits.
             file.lock(FlockOperation::NonBlockingLockShared)?;
         }
-        *holders += 1;
+        holders.push(self.owner);
         drop(holders);
-        Ok(PresenceGuard(file))
+        Ok(PresenceGuard { file, owner: self.owner })
     }
 
-    /// Whether another process has announced that this user is logged in.
+    /// Whether another process, or another opening of the token in this process, has announced that this user is
+    /// logged in.
     ///
     /// # Errors
     /// [`Error::Store`] when the lock file cannot be opened or asked.
     pub fn is_present_elsewhere(&self, user: UserId) -> Result<bool, Error> {
         let file = self.file(user, "presence")?;
+        if file.holders().iter().any(|holder| *holder != self.owner) {
+            return Ok(true);
+        }
         let found = fcntl_getlk(&*file.file()?, &Flock::from(FlockType::WriteLock));
         found.map(|lock| lock.is_some()).map_err(|error| file.failed(error))
     }
@@ -70,10 +92,10 @@ impl LoginLocks {
     pub(crate) fn take_turn(&self, user: UserId) -> Option<Turn> {
         let taken = self.file(user, "login").and_then(|file| {
             let mut holders = file.holders();
-            while *holders > 0 {
+            while !holders.is_empty() {
                 holders = file.released.wait(holders).unwrap_or_else(PoisonError::into_inner);
             }
-            *holders = 1;
+            holders.push(self.owner);
             drop(holders);
             let turn = Turn { file };
             turn.file.lock(FlockOperation::LockExclusive)?;
@@ -102,10 +124,12 @@ impl LoginLocks {
 
 impl Drop for PresenceGuard {
     fn drop(&mut self) {
-        let mut holders = self.0.holders();
-        *holders = holders.saturating_sub(1);
-        if *holders == 0 {
-            self.0.unlock();
+        let mut holders = self.file.holders();
+        if let Some(ours) = holders.iter().position(|holder| *holder == self.owner) {
+            holders.swap_remove(ours);
+        }
+        if holders.is_empty() {
+            self.file.unlock();
         }
     }
 }
@@ -113,7 +137,7 @@ impl Drop for PresenceGuard {
 impl Drop for Turn {
     fn drop(&mut self) {
         self.file.unlock();
-        *self.file.holders() = 0;
+        self.file.holders().clear();
         self.file.released.notify_one();
     }
 }
@@ -131,8 +155,8 @@ struct LockFile {
     /// The process that opened it. A forked child has neither its locks nor the right to close it: that would drop
     /// the locks that the child has taken through a descriptor of its own.
     process: u32,
-    /// How many in this process hold the lock, which belongs to the process as a whole.
-    holders: Mutex<usize>,
+    /// Who in this process holds the lock, once per guard: the lock itself belongs to the process as a whole.
+    holders: Mutex<Vec<Owner>>,
     released: Condvar,
 }
 
@@ -163,7 +187,7 @@ impl Shared {
             path: path.to_owned(),
             inode: (metadata.dev(), metadata.ino()),
             process: std::process::id(),
-            holders: Mutex::new(0),
+            holders: Mutex::default(),
             released: Condvar::new(),
         });
         files.insert(file.inode, Arc::clone(&file));
@@ -206,8 +230,8 @@ impl LockFile {
         drop(self.file.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    fn holders(&self) -> MutexGuard<'_, usize> {
-        // A count that every holder changes in one step is right also after a panic.
+    fn holders(&self) -> MutexGuard<'_, Vec<Owner>> {
+        // A list that every holder changes in one step is right also after a panic.
         self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -247,12 +271,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_presence_is_not_another_process() {
+    fn our_own_presence_is_nobody_elses() {
         let directory = tempfile::tempdir().unwrap();
         let locks = LoginLocks::new(directory.path());
         let guards = [0; 2].map(|_| locks.announce(UserId(1)).unwrap());
         assert!(!locks.is_present_elsewhere(UserId(1)).unwrap());
         drop(guards);
+    }
+
+    #[test]
+    fn another_opening_in_this_process_is_somebody_else() {
+        let directory = tempfile::tempdir().unwrap();
+        let [ours, other] = [0; 2].map(|_| LoginLocks::new(directory.path()));
+        let guard = other.announce(UserId(1)).unwrap();
+        assert!(ours.is_present_elsewhere(UserId(1)).unwrap());
+        assert!(!other.is_present_elsewhere(UserId(1)).unwrap());
+        let own = ours.announce(UserId(1)).unwrap();
+        drop(guard);
+        assert!(!ours.is_present_elsewhere(UserId(1)).unwrap());
+        assert!(other.is_present_elsewhere(UserId(1)).unwrap());
+        drop(own);
+        assert!(!other.is_present_elsewhere(UserId(1)).unwrap());
     }
 
     #[test]
@@ -277,7 +316,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let locks = LoginLocks::new(directory.path());
         let guard = locks.announce(UserId(1)).unwrap();
-        let inode = guard.0.inode;
+        let inode = guard.file.inode;
         assert!(FILES.lock().unwrap().contains_key(&inode));
         drop(guard);
         assert!(!FILES.lock().unwrap().contains_key(&inode));

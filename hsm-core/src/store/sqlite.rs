@@ -203,6 +203,14 @@ impl SqliteStore {
         self.connections.read(|connection| rows::entry(connection, key))
     }
 
+    /// The records of all users, deleted ones' tombstones among them, in the order of their ids.
+    ///
+    /// # Errors
+    /// Failures to read; [`Error::Damaged`].
+    pub fn user_entries(&self) -> Result<Vec<Entry>, Error> {
+        self.connections.read(rows::user_entries)
+    }
+
     /// The objects that carry every one of the tokens, ascending. Give the most selective token first; no token finds
     /// nothing.
     ///

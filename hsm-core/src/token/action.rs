@@ -22,6 +22,7 @@ pub enum Action {
     Logout,
     InitializeToken,
     CreateUser,
+    DeleteUser,
     SetPassword,
 }
 
@@ -68,6 +69,7 @@ impl Action {
             Self::Logout => "logout",
             Self::InitializeToken => "initialize-token",
             Self::CreateUser => "create-user",
+            Self::DeleteUser => "delete-user",
             Self::SetPassword => "set-password",
         }
     }

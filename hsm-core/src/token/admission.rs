@@ -143,16 +143,7 @@ impl Token {
         }
         let Authenticated { user, master_key, .. } = self.authenticate(role, &name, old)?;
         let accounts = self.accounts(&self.barrier)?;
-        // Our own login stays: it is told of the epoch to come before the change can be noticed.
-        let next = login.map(|login| login.expect_epoch(user.epoch + 1));
-        let changed = accounts.set_password(&user, new, &master_key, ChangedBy::Owner);
-        if changed.is_err()
-            && let Some(previous) = next
-            && let Some(login) = login
-        {
-            login.expect_epoch(previous);
-        }
-        changed?;
+        self.keep_login(login, &user, || accounts.set_password(&user, new, &master_key, ChangedBy::Owner))?;
         self.end_private_operations()?;
         self.refresh()?;
         self.note(&name, Action::SetPassword, None);
@@ -179,7 +170,7 @@ impl Token {
         Ok(Accounts { journal: &self.store, locks: &self.locks, writer })
     }
 
-    fn note(&self, who: &str, action: Action, error: Option<&Error>) {
+    pub(super) fn note(&self, who: &str, action: Action, error: Option<&Error>) {
         self.append(who, action, None, None, error.map_or(Rv::OK, Error::rv));
     }
 }

@@ -7,6 +7,7 @@ mod info;
 mod meta;
 mod objects;
 mod sessions;
+mod users;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

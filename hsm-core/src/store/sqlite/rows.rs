@@ -55,6 +55,14 @@ pub(super) fn entry(connection: &Connection, key: &RecordKey) -> Result<Option<E
     found.map(|columns| to_entry(*key, columns)).transpose()
 }
 
+pub(super) fn user_entries(connection: &Connection) -> Result<Vec<Entry>, Error> {
+    // `0` is the character after `/`: all keys `user/…`.
+    let sql = "SELECT key, revision, search, value FROM entry WHERE key > 'user/' AND key < 'user0' ORDER BY key";
+    let mut statement = connection.prepare_cached(sql).or_fail()?;
+    let found = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, columns(row, 1)?))).or_fail()?;
+    found.map(|row| row.or_fail().and_then(|(text, columns)| to_entry(key(&text)?, columns))).collect()
+}
+
 /// `revision`, `search` and `value` of a row of `entry`, as stored.
 pub(super) type Columns = (i64, Vec<u8>, Vec<u8>);
 
