@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -27,7 +28,8 @@ const STACK: usize = 1024 * 1024;
 pub(super) struct Running {
     hsm: Arc<Hsm>,
     socket: PathBuf,
-    tcp: Option<std::net::SocketAddr>,
+    /// Twins of the listeners: shutting one down wakes whoever waits in `accept`.
+    listeners: Vec<OwnedFd>,
     accepting: Vec<JoinHandle<()>>,
 }
 
@@ -82,17 +84,18 @@ impl Running {
             connections: Mutex::default(),
         });
         let unix = bind_unix(&spec.socket)?;
-        let mut running = Self { hsm, socket: spec.socket.clone(), tcp: None, accepting: Vec::new() };
+        let mut running = Self { hsm, socket: spec.socket.clone(), listeners: Vec::new(), accepting: Vec::new() };
         if let Some((ip, port, identity)) = &spec.address {
             let config = server_config(identity)?;
             let address = std::net::SocketAddr::new(*ip, *port);
             let listener = TcpListener::bind(address).map_err(|error| {
                 HostError(format!("{address} cannot be listened on: {error}; free the port or choose another one"))
             })?;
-            running.tcp = listener.local_addr().ok();
+            running.listeners.push(twin(&listener)?);
             let accept = move || listener.accept().map(|(stream, _)| Socket::Tcp(stream, Arc::clone(&config)));
             running.accept(accept)?;
         }
+        running.listeners.push(twin(&unix)?);
         running.accept(move || unix.accept().map(|(stream, _)| Socket::Unix(stream)))?;
         Ok(running)
     }
@@ -104,6 +107,7 @@ impl Running {
                 match accept() {
                     Ok(socket) if !hsm.stopping.load(Ordering::Acquire) => hsm.admit(socket),
                     Ok(_) => return,
+                    Err(_) if hsm.stopping.load(Ordering::Acquire) => return,
                     // Out of descriptors, or the client went away: the next one may fare better.
                     Err(error) => tracing::warn!(hsm = hsm.id, %error, "a connection could not be accepted"),
                 }
@@ -117,10 +121,10 @@ impl Running {
     /// Stops accepting, closes every connection, and frees the addresses.
     pub(super) fn stop(mut self) {
         self.hsm.stopping.store(true, Ordering::Release);
-        // Whoever waits in `accept` sees the mark when it is called once more.
-        drop(UnixStream::connect(&self.socket));
-        if let Some(address) = self.tcp {
-            drop(TcpStream::connect(address));
+        for listener in &self.listeners {
+            if let Err(error) = rustix::net::shutdown(listener, rustix::net::Shutdown::Both) {
+                tracing::error!(hsm = self.hsm.id, %error, "a listener could not be stopped");
+            }
         }
         for thread in self.accepting.drain(..) {
             if thread.join().is_err() {
@@ -185,6 +189,11 @@ impl Hsm {
         clients.insert(name, Arc::downgrade(&client));
         client
     }
+}
+
+fn twin(listener: &impl AsFd) -> Result<OwnedFd, HostError> {
+    let twin = listener.as_fd().try_clone_to_owned();
+    twin.map_err(|error| HostError(format!("the listener's descriptor cannot be copied: {error}")))
 }
 
 /// Binds a socket that only this user can open. One left behind by an agent that was killed is replaced.
