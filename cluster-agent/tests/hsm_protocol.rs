@@ -1,11 +1,12 @@
 //! HSMs over the HSM protocol: through the client, and through the PKCS#11 library with pkcs11-tool.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
-use cluster_agent::hsm::{Activation, Hosts, HsmHost, HsmSpec, Limits};
-use hsm_client::{Access, Cluster, Endpoint, Fill, Session};
+use cluster_agent::hsm::{Activation, Hosts, HsmHost, HsmSpec, Limits, TlsIdentity};
+use hsm_client::{Access, Cluster, Endpoint, Fill, Session, Trust};
 use hsm_core::crypto::kdf::KdfCost;
 use hsm_core::{Error, Settings};
 use hsm_types::wire::Function;
@@ -292,4 +293,71 @@ fn an_address_in_use_is_named() {
     let refused = fixture.hosts.start(&spec).unwrap_err();
     assert!(refused.to_string().contains("hsm-0.sock"), "{refused}");
     drop(taken);
+}
+
+/// A trust anchor and an HSM certificate that it signed, made with openssl as an owner does: the second one is of
+/// version 1, since no extensions were asked for.
+struct Certificates {
+    directory: tempfile::TempDir,
+}
+
+impl Certificates {
+    fn new(days: &str) -> Self {
+        let this = Self { directory: tempfile::tempdir().unwrap() };
+        let openssl = |line: &str| {
+            let output = Command::new("openssl").current_dir(this.directory.path()).args(line.split(' ')).output().unwrap();
+            assert!(output.status.success(), "{line}: {output:?}");
+        };
+        openssl("req -new -x509 -newkey rsa:2048 -nodes -keyout customerCA.key -out customerCA.crt -days 30 -subj /CN=owner");
+        openssl("req -new -newkey rsa:2048 -nodes -keyout hsm.key -out hsm.csr -subj /CN=HSM:1:PARTN:1");
+        openssl(&format!(
+            "x509 -req -days {days} -in hsm.csr -CA customerCA.crt -CAkey customerCA.key -CAcreateserial -out hsm.crt"
+        ));
+        this
+    }
+
+    fn anchor(&self) -> PathBuf {
+        self.directory.path().join("customerCA.crt")
+    }
+
+    fn text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join(name)).unwrap()
+    }
+}
+
+/// Starts an HSM with these certificates and connects with that anchor.
+fn over_tls(certificates: &Certificates, anchor: &Path) -> Result<Vec<(String, u32)>, hsm_client::Error> {
+    let fixture = Fixture::new(0);
+    // A port of the system's choice is free; nobody else listens on this address of the loopback network.
+    let ip = IpAddr::V4(Ipv4Addr::new(127, 83, 0, 1));
+    let port = std::net::TcpListener::bind((ip, 0)).unwrap().local_addr().unwrap().port();
+    let identity = TlsIdentity { chain: certificates.text("hsm.crt"), key: certificates.text("hsm.key").into() };
+    let spec = HsmSpec {
+        cluster_id: "cluster-q3m7txk2wdn".to_owned(),
+        hsm_id: "hsm-0".to_owned(),
+        address: Some((ip, port, identity)),
+        socket: fixture.socket(0),
+        store: fixture.directory.path().join("store"),
+    };
+    fixture.hosts.start(&spec).unwrap();
+    let trust = Arc::new(Trust::load(anchor, None)?);
+    let endpoint = Endpoint::Tls { address: (ip, port).into(), trust };
+    let cluster = Cluster::new(hsm_client::Settings::default_for(vec![endpoint]))?;
+    Ok(cluster.users()?.iter().map(|user| (user.name.clone(), user.role)).collect())
+}
+
+#[test]
+fn a_certificate_that_the_owner_signed_is_accepted() {
+    let certificates = Certificates::new("30");
+    assert_eq!(over_tls(&certificates, &certificates.anchor()).unwrap(), [("admin".to_owned(), 2)]);
+}
+
+#[test]
+fn another_owners_certificate_and_an_expired_one_are_refused_by_name() {
+    let (ours, theirs) = (Certificates::new("30"), Certificates::new("30"));
+    let refused = over_tls(&ours, &theirs.anchor()).unwrap_err();
+    assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
+    let expired = Certificates::new("-1");
+    let refused = over_tls(&expired, &expired.anchor()).unwrap_err();
+    assert!(refused.to_string().contains("Expired"), "{refused}");
 }

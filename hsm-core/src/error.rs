@@ -72,6 +72,9 @@ pub enum Error {
     /// The disk or the engine is full.
     #[error("the store is full: {0}")]
     StoreFull(String),
+    /// A backup, or its key file, cannot be used: what is wrong with which file.
+    #[error("the backup cannot be used: {0}")]
+    Backup(String),
     /// The store was written by a newer version of Kinko.
     #[error("the store has schema version {found}, this version knows up to {known}: use a newer Kinko")]
     StoreTooNew {
@@ -256,7 +259,7 @@ impl Error {
             Self::CurveNotSupported => Rv::CURVE_NOT_SUPPORTED,
             Self::DataInvalid => Rv::DATA_INVALID,
             Self::DataLenRange(_) => Rv::DATA_LEN_RANGE,
-            Self::Damaged { .. } | Self::Store(_) | Self::Poisoned => Rv::DEVICE_ERROR,
+            Self::Damaged { .. } | Self::Store(_) | Self::Backup(_) | Self::Poisoned => Rv::DEVICE_ERROR,
             Self::StoreFull(_) => Rv::DEVICE_MEMORY,
             Self::StoreTooNew { .. } => Rv::TOKEN_NOT_RECOGNIZED,
             Self::EncryptedDataInvalid => Rv::ENCRYPTED_DATA_INVALID,

@@ -6,6 +6,7 @@
 
 pub mod audit;
 pub mod authenticate;
+pub mod backup;
 pub mod clock;
 pub mod crypto;
 pub mod error;

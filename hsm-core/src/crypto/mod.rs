@@ -30,6 +30,7 @@ pub mod rsa;
 pub mod rsa_padding;
 pub mod seal;
 pub mod secret;
+pub mod stream;
 
 /// A library refused an input: a key, a point, a ciphertext, a signature.
 ///

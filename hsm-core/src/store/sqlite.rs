@@ -31,6 +31,7 @@ mod process_tests;
 mod revision_file;
 mod rows;
 mod schema;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod verify;
