@@ -29,6 +29,15 @@ impl Front {
         Self { settings, credentials, service, turns }
     }
 
+    /// Waits for the calls whose clients went away: they are at work without a connection.
+    pub(crate) async fn finish(&self) {
+        for _ in 0..self.settings.max_in_flight.clamp(1, Semaphore::MAX_PERMITS) {
+            if let Ok(turn) = self.turns.acquire().await {
+                turn.forget();
+            }
+        }
+    }
+
     /// Answers one request, whatever it is.
     pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let request_id = match new_request_id() {

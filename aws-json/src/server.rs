@@ -110,6 +110,7 @@ impl Server {
         drop(stopped);
         stop.send_replace(());
         stop.closed().await;
+        self.front.finish().await;
     }
 }
 

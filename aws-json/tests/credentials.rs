@@ -1,4 +1,5 @@
 //! Which credentials files are accepted.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::fs::{Permissions, set_permissions, write};
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -1,4 +1,5 @@
 //! What clients that do not behave can cost, and what needs no signature.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod fixture;
 
@@ -113,4 +114,13 @@ async fn a_server_that_is_stopped_ends() {
     stop.send(()).unwrap();
     running.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_in_use_is_named() {
+    let address = start(settings());
+    let credentials = aws_json::Credentials::new(Vec::new()).unwrap();
+    let again = aws_json::Server::bind(address, settings(), credentials, fixture::Toy);
+    let text = again.err().unwrap().to_string();
+    assert!(text.contains(&address.to_string()) && text.contains("choose another port"), "{text}");
 }

@@ -1,4 +1,5 @@
 //! Which signed requests are let in; botocore signs.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod fixture;
 
@@ -59,4 +60,23 @@ promises! {
     a_body_that_is_no_object_is_named_so: refused("not_an_object", 400, "SerializationException");
     an_exception_reaches_the_client: refused("fail", 400, "ToyException");
     a_panic_is_an_internal_failure: refused("panic", 500, "InternalFailure");
+}
+
+/// curl signs by itself; over HTTP/2 there is no Host header, only the authority.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_signature_is_let_in_over_http_2() {
+    // curl signs with the system's time.
+    let date = std::process::Command::new("date").arg("+%s").output().unwrap();
+    let now: u64 = String::from_utf8(date.stdout).unwrap().trim().parse().unwrap();
+    let mut settings = fixture::settings();
+    settings.clock = std::sync::Arc::new(move || now);
+    let address = fixture::start(settings);
+    let mut curl = std::process::Command::new("curl");
+    curl.args(["-sS", "--http2-prior-knowledge", "--aws-sigv4", "aws:amz:eu-central-1:toy"]);
+    curl.args(["--user", "AKIATOY:a-secret-of-the-toy-service"]);
+    curl.args(["-H", "Content-Type: application/x-amz-json-1.1", "-H", "X-Amz-Target: ToyService.Echo"]);
+    curl.args(["-d", "{\"a\": 1}", "-w", " %{http_version} %{http_code}", &format!("http://{address}/")]);
+    let output = tokio::task::spawn_blocking(move || curl.output().unwrap()).await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.ends_with(" 2 200"), "{text}");
 }
