@@ -147,6 +147,7 @@ fn backups_are_made_when_the_api_says_so_and_clone_the_cluster() {
     assert_eq!(plane.backups().len(), 3, "an HSM less");
     plane.pass(86_400);
     plane.control.tick().unwrap();
+    plane.control.settle().unwrap();
     let backups = plane.backups();
     assert_eq!(backups.len(), 4, "a day");
     assert!(backups.iter().all(|backup| backup["BackupState"] == "READY"), "{backups:?}");

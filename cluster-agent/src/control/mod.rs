@@ -7,11 +7,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_json::{ApiError, Call, Service};
 use hsm_core::Clock;
 use hsm_core::crypto::rng::Rng;
-use serde_json::Value;
 
+mod api;
 pub mod backup;
 mod catalog;
 mod certificate;
@@ -28,6 +27,7 @@ mod subnet;
 mod tag;
 mod validate;
 
+pub use api::Api;
 pub use backup::{BackupEngine, BackupIdentity, EngineError};
 pub use error::Refusal;
 pub use state::{BackupState, ClusterState, HsmState, HsmType, Mode, NetworkType};
@@ -202,40 +202,6 @@ impl ControlPlane {
 
     fn new_id(&self, prefix: &str) -> Result<String, Refusal> {
         id::resource(self.rng.as_ref(), prefix)
-    }
-}
-
-impl Service for ControlPlane {
-    fn target_prefix(&self) -> &'static str {
-        "BaldrApiService"
-    }
-
-    fn signing_name(&self) -> &'static str {
-        "cloudhsm"
-    }
-
-    fn message_member(&self) -> &'static str {
-        "Message"
-    }
-
-    fn operations(&self) -> &'static [&'static str] {
-        operation::NAMES
-    }
-
-    fn call(&self, call: &Call) -> Result<Value, ApiError> {
-        let found = operation::find(&call.operation);
-        let operation = found.ok_or_else(|| ApiError::client("UnknownOperationException", call.operation.clone()))?;
-        let context = operation::Context {
-            plane: self,
-            account: &call.caller.account,
-            region: &call.region,
-            now: self.clock.now(),
-        };
-        let answer = (operation.run)(&context, &call.body)?;
-        if operation.effect == operation::Effect::Changes {
-            self.wake();
-        }
-        Ok(answer)
     }
 }
 
