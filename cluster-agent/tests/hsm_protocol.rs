@@ -305,10 +305,13 @@ impl Certificates {
     fn new(days: &str) -> Self {
         let this = Self { directory: tempfile::tempdir().unwrap() };
         let openssl = |line: &str| {
-            let output = Command::new("openssl").current_dir(this.directory.path()).args(line.split(' ')).output().unwrap();
+            let output =
+                Command::new("openssl").current_dir(this.directory.path()).args(line.split(' ')).output().unwrap();
             assert!(output.status.success(), "{line}: {output:?}");
         };
-        openssl("req -new -x509 -newkey rsa:2048 -nodes -keyout customerCA.key -out customerCA.crt -days 30 -subj /CN=owner");
+        openssl(
+            "req -new -x509 -newkey rsa:2048 -nodes -keyout customerCA.key -out customerCA.crt -days 30 -subj /CN=owner",
+        );
         openssl("req -new -newkey rsa:2048 -nodes -keyout hsm.key -out hsm.csr -subj /CN=HSM:1:PARTN:1");
         openssl(&format!(
             "x509 -req -days {days} -in hsm.csr -CA customerCA.crt -CAkey customerCA.key -CAcreateserial -out hsm.crt"
