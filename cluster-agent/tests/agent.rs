@@ -1,7 +1,6 @@
 //! The agent as people run it: the real binary, the real AWS CLI, kill -9.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-#[allow(dead_code, reason = "shared with the other tests")]
 mod fixture;
 
 use std::io::{BufRead as _, BufReader};
@@ -75,7 +74,7 @@ impl Drop for Agent {
 
 fn command(directory: &Path) -> Command {
     let mut agent = Command::new(env!("CARGO_BIN_EXE_cluster-agent"));
-    agent.arg("--config").arg(directory.join("agent.toml"));
+    agent.arg("--config").arg(directory.join("agent.toml")).env("RUST_LOG", "warn");
     agent
 }
 
