@@ -52,6 +52,14 @@ pub enum Error {
     /// The length of the plaintext or message is not acceptable to the mechanism.
     #[error("the data's length is outside the mechanism's range: {0}")]
     DataLenRange(&'static str),
+    /// An HSM of a cluster refused or could not be reached, in its own words.
+    #[error("{message}")]
+    Remote {
+        /// The value that callers see.
+        rv: Rv,
+        /// Why.
+        message: String,
+    },
     /// A stored record does not authenticate: it was changed, swapped or cut.
     #[error("the store is damaged: {record} does not authenticate; restore it from a backup")]
     Damaged {
@@ -240,6 +248,7 @@ impl Error {
     #[must_use]
     pub const fn rv(&self) -> Rv {
         match self {
+            Self::Remote { rv, .. } => *rv,
             Self::ArgumentsBad(_) => Rv::ARGUMENTS_BAD,
             Self::ActionProhibited(_) => Rv::ACTION_PROHIBITED,
             Self::AttributeReadOnly { .. } => Rv::ATTRIBUTE_READ_ONLY,

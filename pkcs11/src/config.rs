@@ -18,9 +18,20 @@
 //!
 //! [audit]
 //! scope = "management"               # the default, or "everything": each use of a key too
+//!
+//! [[cluster]]                        # a cluster of HSMs, one slot each
+//! slot = 100                         # 1000, 1001, … in this order if left out
+//! sockets = ["/run/kinko/hsm.sock"]  # HSMs of this host
+//! servers = ["127.0.1.10:2223"]      # HSMs over TLS
+//! ca_file = "customerCA.crt"         # the cluster's trust anchor; needed for servers
+//! client_cert_file = "client.crt"    # only where the cluster wants client certificates
+//! client_key_file = "client.key"
 //! ```
+//!
+//! A file that names clusters and no `directory` shows the clusters' slots only.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -28,6 +39,7 @@ use hsm_core::crypto::kdf::KdfCost;
 use hsm_core::object::policy::ExtractionPolicy;
 use hsm_core::user::PasswordPolicy;
 use hsm_core::{AuditScope, Settings};
+use hsm_types::SlotId;
 use log::LevelFilter;
 use serde::Deserialize;
 
@@ -47,7 +59,33 @@ pub(crate) struct Config {
     password_policy: PasswordPolicy,
     kdf_cost: KdfCost,
     audit: AuditScope,
+    /// The clusters, in the order of the file.
+    pub(crate) clusters: Vec<ClusterConfig>,
+    /// Whether the tokens of the folder have slots.
+    pub(crate) embedded: Embedded,
 }
+
+/// Whether tokens in this process have slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Embedded {
+    Shown,
+    /// The file names clusters and no folder.
+    Hidden,
+}
+
+/// Where a cluster is. Paths are absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ClusterConfig {
+    pub(crate) slot: SlotId,
+    pub(crate) sockets: Vec<PathBuf>,
+    pub(crate) servers: Vec<SocketAddr>,
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Certificate and key.
+    pub(crate) client: Option<(PathBuf, PathBuf)>,
+}
+
+/// The slot of the first cluster that names none: far from the tokens of the folder, which are numbered from 0.
+const FIRST_CLUSTER_SLOT: u64 = 1000;
 
 impl Config {
     /// The core's settings.
@@ -90,6 +128,59 @@ struct File {
     token: Token,
     #[serde(default)]
     audit: Audit,
+    #[serde(default)]
+    cluster: Vec<Cluster>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cluster {
+    slot: Option<u64>,
+    #[serde(default)]
+    sockets: Vec<PathBuf>,
+    #[serde(default)]
+    servers: Vec<SocketAddr>,
+    ca_file: Option<PathBuf>,
+    client_cert_file: Option<PathBuf>,
+    client_key_file: Option<PathBuf>,
+}
+
+impl Cluster {
+    /// The valid form, with paths that start at `folder`.
+    fn valid(&self, index: u64, folder: &Path) -> Result<ClusterConfig, &'static str> {
+        if self.sockets.is_empty() && self.servers.is_empty() {
+            return Err("it names neither sockets nor servers");
+        }
+        if !self.servers.is_empty() && self.ca_file.is_none() {
+            return Err("servers need ca_file, the cluster's trust anchor (customerCA.crt)");
+        }
+        let client = match (&self.client_cert_file, &self.client_key_file) {
+            (Some(certificate), Some(key)) => Some((folder.join(certificate), folder.join(key))),
+            (None, None) => None,
+            _ => return Err("client_cert_file and client_key_file go together"),
+        };
+        Ok(ClusterConfig {
+            slot: SlotId(self.slot.unwrap_or(FIRST_CLUSTER_SLOT.saturating_add(index))),
+            sockets: self.sockets.iter().map(|socket| folder.join(socket)).collect(),
+            servers: self.servers.clone(),
+            ca_file: self.ca_file.as_ref().map(|file| folder.join(file)),
+            client,
+        })
+    }
+}
+
+/// The clusters of a file; no two in one slot.
+fn clusters(file: &File, folder: &Path) -> Result<Vec<ClusterConfig>, String> {
+    let mut valid: Vec<ClusterConfig> = Vec::new();
+    for (index, cluster) in (0_u64..).zip(&file.cluster) {
+        let cluster =
+            cluster.valid(index, folder).map_err(|rule| format!("number {}: {rule}", index.saturating_add(1)))?;
+        if valid.iter().any(|other| other.slot == cluster.slot) {
+            return Err(format!("slot {} is taken twice", cluster.slot.0));
+        }
+        valid.push(cluster);
+    }
+    Ok(valid)
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -190,6 +281,8 @@ impl Sources {
             (None, None) => LevelFilter::Off,
         };
         let kdf_cost = file.token.kdf_cost();
+        let clusters = clusters(&file, folder).map_err(|rule| in_file("[[cluster]]", &rule))?;
+        let only_clusters = !clusters.is_empty() && self.directory.is_none() && file.directory.is_none();
         Ok(Config {
             directory: self
                 .directory
@@ -210,6 +303,8 @@ impl Sources {
                 Scope::Management => AuditScope::Management,
                 Scope::Everything => AuditScope::Everything,
             },
+            clusters,
+            embedded: if only_clusters { Embedded::Hidden } else { Embedded::Shown },
             kdf_cost: kdf_cost.ok_or_else(|| in_file("token.kdf_…", "below 19456 KiB or 2 passes, or far too much"))?,
         })
     }

@@ -6,7 +6,9 @@
 //! library carries its own copies of Rust's).
 #![deny(unsafe_code)]
 
+mod backend;
 mod calls;
+mod clusters;
 mod config;
 mod error;
 mod library;

@@ -16,12 +16,15 @@ use std::time::SystemTime;
 
 use hsm_types::SlotId;
 
-use crate::config::Sources;
+use crate::backend::TokenBackend;
+use crate::clusters::Clusters;
+use crate::config::Embedded;
+use crate::config::{Config, Sources};
 use crate::error::Error;
 use crate::ffi::process::{self, ProcessMark};
 use crate::logging;
 use crate::session_table::{OpenSession, SessionTable};
-use hsm_core::{Slot, Token, TokenDirectory};
+use hsm_core::TokenDirectory;
 
 /// Whether a library is the first of its process tree, or a forked child's.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,10 +45,20 @@ pub(crate) struct Library {
     sessions: SessionTable,
 }
 
+/// What is in a slot.
+pub(crate) enum Slot {
+    /// Nothing: it waits for `C_InitToken`.
+    Free,
+    /// A token.
+    Token(Arc<dyn TokenBackend>),
+}
+
 /// The tokens, and which configuration they come from.
 pub(crate) struct Open {
     pub(crate) tokens: Arc<TokenDirectory>,
     pub(crate) directory: PathBuf,
+    pub(crate) clusters: Arc<Clusters>,
+    embedded: Embedded,
     sources: Sources,
     modified: Option<SystemTime>,
 }
@@ -124,21 +137,21 @@ impl Library {
 
     /// The slots, after a look at whether the configuration has changed.
     pub(crate) fn slots(&self) -> Result<Vec<SlotId>, Error> {
-        Ok(self.refreshed()?.tokens.slots()?)
+        self.refreshed()?.slots()
     }
 
     /// That there is such a slot, without opening its token.
     pub(crate) fn check_slot(&self, id: SlotId) -> Result<(), Error> {
-        if self.open()?.tokens.slots()?.contains(&id) { Ok(()) } else { Err(hsm_core::Error::SlotIdInvalid.into()) }
+        if self.open()?.slots()?.contains(&id) { Ok(()) } else { Err(hsm_core::Error::SlotIdInvalid.into()) }
     }
 
     /// What is in a slot.
     pub(crate) fn slot(&self, id: SlotId) -> Result<Slot, Error> {
-        Ok(self.open()?.tokens.slot(id)?)
+        self.open()?.slot(id)
     }
 
     /// The token in a slot; a slot without one is `CKR_TOKEN_NOT_RECOGNIZED`.
-    pub(crate) fn token(&self, id: SlotId) -> Result<Arc<Token>, Error> {
+    pub(crate) fn token(&self, id: SlotId) -> Result<Arc<dyn TokenBackend>, Error> {
         match self.slot(id)? {
             Slot::Token(token) => Ok(token),
             Slot::Free => Err(hsm_core::Error::TokenNotPresent.into()),
@@ -163,6 +176,8 @@ impl Library {
             Open {
                 tokens: Arc::clone(&open.tokens),
                 directory: open.directory.clone(),
+                clusters: Arc::clone(&open.clusters),
+                embedded: open.embedded,
                 sources: open.sources.clone(),
                 modified,
             }
@@ -187,7 +202,41 @@ impl Open {
             Some(previous) => Arc::clone(&previous.tokens),
             None => Arc::new(TokenDirectory::open(config.settings())?),
         };
+        let known = previous.map(|previous| &*previous.clusters);
+        let clusters = Arc::new(Clusters::load(&config.clusters, known).map_err(Error::Configuration)?);
         log::info!("tokens are in {}", config.directory.display());
-        Ok(Self { tokens, directory: config.directory, sources, modified })
+        let Config { directory, embedded, .. } = config;
+        Ok(Self { tokens, directory, clusters, embedded, sources, modified })
+    }
+
+    /// The clusters' slots, then those of the tokens in the folder, then the free one.
+    fn slots(&self) -> Result<Vec<SlotId>, Error> {
+        let mut slots: Vec<_> = self.clusters.slots().collect();
+        if self.embedded == Embedded::Shown {
+            slots.extend(self.tokens.slots()?.into_iter().filter(|slot| self.clusters.get(*slot).is_none()));
+        }
+        Ok(slots)
+    }
+
+    fn slot(&self, id: SlotId) -> Result<Slot, Error> {
+        if let Some(cluster) = self.clusters.get(id) {
+            let cluster: Arc<dyn TokenBackend> = cluster.clone();
+            return Ok(Slot::Token(cluster));
+        }
+        if self.embedded == Embedded::Hidden {
+            return Err(hsm_core::Error::SlotIdInvalid.into());
+        }
+        match self.tokens.slot(id)? {
+            hsm_core::Slot::Free => Ok(Slot::Free),
+            hsm_core::Slot::Token(token) => Ok(Slot::Token(token)),
+        }
+    }
+
+    /// Where a slot's token is, for people.
+    pub(crate) fn place(&self, id: SlotId) -> String {
+        match self.clusters.get(id) {
+            Some(cluster) => cluster.0.description(),
+            None => self.tokens.path(id).display().to_string(),
+        }
     }
 }

@@ -10,8 +10,8 @@ use std::sync::{Arc, RwLock};
 
 use hsm_types::SlotId;
 
+use crate::backend::SessionBackend;
 use crate::error::Error;
-use hsm_core::Session;
 
 /// The next handle. It outlives tables, so that a handle from before `C_Finalize` or from before a
 /// fork names nothing afterwards. Zero is `CK_INVALID_HANDLE`.
@@ -28,7 +28,7 @@ pub(crate) struct SessionTable {
 #[derive(Clone)]
 pub(crate) struct OpenSession {
     pub(crate) slot: SlotId,
-    pub(crate) session: Arc<Session>,
+    pub(crate) session: Arc<dyn SessionBackend>,
 }
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ impl SessionTable {
     }
 
     /// Takes all sessions out and lets no more in.
-    pub(crate) fn drain(&self) -> Result<Vec<Arc<Session>>, Error> {
+    pub(crate) fn drain(&self) -> Result<Vec<Arc<dyn SessionBackend>>, Error> {
         let mut drained = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.write()?;
@@ -64,7 +64,7 @@ impl SessionTable {
     }
 
     /// Gives a session its handle.
-    pub(crate) fn insert(&self, slot: SlotId, session: Arc<Session>) -> Result<u64, Error> {
+    pub(crate) fn insert(&self, slot: SlotId, session: Arc<dyn SessionBackend>) -> Result<u64, Error> {
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let mut shard = self.shard(handle)?.write()?;
         if !shard.accepts {
@@ -81,13 +81,13 @@ impl SessionTable {
     }
 
     /// Takes a session out; its handle means nothing from now on.
-    pub(crate) fn remove(&self, handle: u64) -> Result<Arc<Session>, Error> {
+    pub(crate) fn remove(&self, handle: u64) -> Result<Arc<dyn SessionBackend>, Error> {
         let removed = self.shard(handle)?.write()?.open.remove(&handle);
         removed.map(|entry| entry.session).ok_or_else(|| hsm_core::Error::SessionHandleInvalid.into())
     }
 
     /// Takes all sessions of a slot out.
-    pub(crate) fn remove_slot(&self, slot: SlotId) -> Result<Vec<Arc<Session>>, Error> {
+    pub(crate) fn remove_slot(&self, slot: SlotId) -> Result<Vec<Arc<dyn SessionBackend>>, Error> {
         let mut removed = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.write()?;

@@ -1,5 +1,6 @@
 //! The words that every part of Kinko shares: PKCS#11 numbers with their names, identifiers,
 //! templates and mechanism parameters. No cryptography, no I/O.
+//! [`wire`] holds the messages of the HSM protocol.
 #![forbid(unsafe_code)]
 
 mod attribute_type;
@@ -11,6 +12,7 @@ mod mechanism_type;
 mod object_class;
 mod rv;
 mod template;
+pub mod wire;
 
 pub use attribute_type::AttributeType;
 pub use ids::{ObjectId, SlotId, UserId};

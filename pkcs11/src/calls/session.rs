@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use hsm_types::SlotId;
 
+use crate::backend::SessionBackend;
 use crate::error::Error;
 use crate::library::Library;
-use hsm_core::{Access, Session, UserType};
+use hsm_core::{Access, UserType};
 
 /// `C_OpenSession`.
 pub(crate) fn open(library: &Library, slot: SlotId, access: Access) -> Result<u64, Error> {
@@ -38,13 +39,13 @@ pub(crate) fn close_all(library: &Library, slot: SlotId) -> Result<(), Error> {
 }
 
 /// `C_Login`: the PIN is `name:password`, or the password of the default user.
-pub(crate) fn login(session: &Session, user: UserType, pin: &[u8]) -> Result<(), Error> {
+pub(crate) fn login(session: &dyn SessionBackend, user: UserType, pin: &[u8]) -> Result<(), Error> {
     let (name, password) = split_name(pin);
     Ok(session.login(user, name, password)?)
 }
 
 /// `C_LoginUser`: an empty name is the default user.
-pub(crate) fn login_user(session: &Session, user: UserType, pin: &[u8], name: &[u8]) -> Result<(), Error> {
+pub(crate) fn login_user(session: &dyn SessionBackend, user: UserType, pin: &[u8], name: &[u8]) -> Result<(), Error> {
     Ok(session.login(user, Some(name).filter(|name| !name.is_empty()), pin)?)
 }
 

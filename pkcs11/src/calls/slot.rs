@@ -4,8 +4,8 @@ use hsm_core::mechanism::{self, MECHANISMS};
 use hsm_types::{MechanismInfo, MechanismType, SlotId};
 
 use crate::error::Error;
-use crate::library::Library;
-use hsm_core::{Slot, TokenInfo};
+use crate::library::{Library, Slot};
+use hsm_core::TokenInfo;
 
 /// What `C_GetTokenInfo` has to say.
 pub(crate) enum TokenState {
@@ -19,7 +19,7 @@ pub(crate) enum TokenState {
 /// be opened has a slot nevertheless.
 pub(crate) fn description(library: &Library, id: SlotId) -> Result<String, Error> {
     library.check_slot(id)?;
-    Ok(format!("Kinko slot {}: {}", id.0, library.open()?.tokens.path(id).display()))
+    Ok(format!("Kinko slot {}: {}", id.0, library.open()?.place(id)))
 }
 
 /// `C_GetTokenInfo`.
@@ -34,7 +34,7 @@ pub(crate) fn token_info(library: &Library, id: SlotId) -> Result<TokenState, Er
 pub(crate) fn mechanisms(library: &Library, id: SlotId) -> Result<Vec<MechanismType>, Error> {
     match library.slot(id)? {
         Slot::Free => Ok(MECHANISMS.iter().map(|definition| definition.id).collect()),
-        Slot::Token(token) => Ok(token.mechanisms()),
+        Slot::Token(token) => Ok(token.mechanisms()?),
     }
 }
 
@@ -51,5 +51,12 @@ pub(crate) fn mechanism_info(library: &Library, id: SlotId, mechanism: Mechanism
 
 /// `C_InitToken`.
 pub(crate) fn initialize(library: &Library, id: SlotId, so_pin: &[u8], label: &[u8; 32]) -> Result<(), Error> {
-    Ok(library.open()?.tokens.initialize(id, so_pin, label)?)
+    let open = library.open()?;
+    if open.clusters.get(id).is_some() {
+        return Err(
+            hsm_core::Error::FunctionNotSupported("C_InitToken on a cluster: use `kinko cluster activate`").into()
+        );
+    }
+    library.check_slot(id)?;
+    Ok(open.tokens.initialize(id, so_pin, label)?)
 }

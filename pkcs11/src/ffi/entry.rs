@@ -13,9 +13,10 @@ use super::steps::ck_offered;
 use super::steps::{ck_fn, ck_functions, ck_steps};
 use super::template::{self, Attributes};
 use super::{ending, enter, info, interface, params, process};
+use crate::backend::SessionBackend;
 use crate::calls::{general, session, slot};
 use crate::error::Error;
-use hsm_core::{Access, Session, UserType};
+use hsm_core::{Access, UserType};
 
 /// A row of `docs/functions.md`.
 #[cfg(test)]
@@ -114,7 +115,7 @@ ck_functions! {
         fn C_SetOperationState(hSession: CK_SESSION_HANDLE, pOperationState: *mut CK_BYTE, ulOperationStateLen: CK_ULONG, hEncryptionKey: CK_OBJECT_HANDLE, hAuthenticationKey: CK_OBJECT_HANDLE) { unsupported }
         /// Logs a user in to the token. The PIN is the default user's password, or `name:password`.
         fn C_Login(hSession: CK_SESSION_HANDLE, userType: CK_USER_TYPE, pPin: *mut CK_UTF8CHAR, ulPinLen: CK_ULONG) {
-            session s(hSession) in pin(pPin, ulPinLen) => session::login(&s, user_type(userType)?, typed(pPin, pin)?)
+            session s(hSession) in pin(pPin, ulPinLen) => session::login(&*s, user_type(userType)?, typed(pPin, pin)?)
         }
         /// Logs the user out and ends the user's running operations.
         fn C_Logout(hSession: CK_SESSION_HANDLE) { session s(hSession) => s.logout() }
@@ -140,7 +141,7 @@ ck_functions! {
         /// Reads attributes of an object.
         fn C_GetAttributeValue(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE, ulCount: CK_ULONG) {
             session s(hSession) attributes attributes(pTemplate, ulCount)
-            => attributes.fill(&s.object(ObjectId(hObject))?)
+            => attributes.fill(&s.attributes(ObjectId(hObject), &attributes.kinds())?)
         }
         /// Changes attributes of an object: all of them or none.
         fn C_SetAttributeValue(hSession: CK_SESSION_HANDLE, hObject: CK_OBJECT_HANDLE, pTemplate: *mut CK_ATTRIBUTE, ulCount: CK_ULONG) {
@@ -163,7 +164,7 @@ ck_functions! {
         /// Starts an encryption; a null mechanism ends the running one.
         fn C_EncryptInit(hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE) {
             session s(hSession) cancellable mechanism(pMechanism)
-            => begin(&s, CKF_ENCRYPT, mechanism, |mechanism| s.encrypt_init(mechanism, ObjectId(hKey)))
+            => begin(&*s, CKF_ENCRYPT, mechanism, |mechanism| s.encrypt_init(mechanism, ObjectId(hKey)))
         }
         /// Encrypts in one part.
         fn C_Encrypt(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG, pEncryptedData: *mut CK_BYTE, pulEncryptedDataLen: *mut CK_ULONG) {
@@ -183,7 +184,7 @@ ck_functions! {
         /// Starts a decryption; a null mechanism ends the running one.
         fn C_DecryptInit(hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE) {
             session s(hSession) cancellable mechanism(pMechanism)
-            => begin(&s, CKF_DECRYPT, mechanism, |mechanism| s.decrypt_init(mechanism, ObjectId(hKey)))
+            => begin(&*s, CKF_DECRYPT, mechanism, |mechanism| s.decrypt_init(mechanism, ObjectId(hKey)))
         }
         /// Decrypts in one part.
         fn C_Decrypt(hSession: CK_SESSION_HANDLE, pEncryptedData: *mut CK_BYTE, ulEncryptedDataLen: CK_ULONG, pData: *mut CK_BYTE, pulDataLen: *mut CK_ULONG) {
@@ -203,7 +204,7 @@ ck_functions! {
         /// Starts a digest; a null mechanism ends the running one.
         fn C_DigestInit(hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM) {
             session s(hSession) cancellable mechanism(pMechanism)
-            => begin(&s, CKF_DIGEST, mechanism, |mechanism| s.digest_init(mechanism))
+            => begin(&*s, CKF_DIGEST, mechanism, |mechanism| s.digest_init(mechanism))
         }
         /// Digests in one part.
         fn C_Digest(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG, pDigest: *mut CK_BYTE, pulDigestLen: *mut CK_ULONG) {
@@ -225,7 +226,7 @@ ck_functions! {
         /// Starts a signature or MAC; a null mechanism ends the running one.
         fn C_SignInit(hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE) {
             session s(hSession) cancellable mechanism(pMechanism)
-            => begin(&s, CKF_SIGN, mechanism, |mechanism| s.sign_init(mechanism, ObjectId(hKey)))
+            => begin(&*s, CKF_SIGN, mechanism, |mechanism| s.sign_init(mechanism, ObjectId(hKey)))
         }
         /// Signs in one part.
         fn C_Sign(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG, pSignature: *mut CK_BYTE, pulSignatureLen: *mut CK_ULONG) {
@@ -247,7 +248,7 @@ ck_functions! {
         /// Starts a verification; a null mechanism ends the running one.
         fn C_VerifyInit(hSession: CK_SESSION_HANDLE, pMechanism: *mut CK_MECHANISM, hKey: CK_OBJECT_HANDLE) {
             session s(hSession) cancellable mechanism(pMechanism)
-            => begin(&s, CKF_VERIFY, mechanism, |mechanism| s.verify_init(mechanism, ObjectId(hKey)))
+            => begin(&*s, CKF_VERIFY, mechanism, |mechanism| s.verify_init(mechanism, ObjectId(hKey)))
         }
         /// Verifies in one part.
         fn C_Verify(hSession: CK_SESSION_HANDLE, pData: *mut CK_BYTE, ulDataLen: CK_ULONG, pSignature: *mut CK_BYTE, ulSignatureLen: CK_ULONG) {
@@ -344,7 +345,7 @@ ck_functions! {
         /// Logs a user in by name.
         fn C_LoginUser(hSession: CK_SESSION_HANDLE, userType: CK_USER_TYPE, pPin: *mut CK_UTF8CHAR, ulPinLen: CK_ULONG, pUsername: *mut CK_UTF8CHAR, ulUsernameLen: CK_ULONG) {
             session s(hSession) in pin(pPin, ulPinLen) in name(pUsername, ulUsernameLen)
-            => session::login_user(&s, user_type(userType)?, typed(pPin, pin)?, name)
+            => session::login_user(&*s, user_type(userType)?, typed(pPin, pin)?, name)
         }
         /// Ends running operations of a session.
         fn C_SessionCancel(hSession: CK_SESSION_HANDLE, flags: CK_FLAGS) { session s(hSession) => s.cancel(flags) }
@@ -438,7 +439,7 @@ fn initialize(args: *mut c_void) -> Result<(), Error> {
 
 /// Starts an operation, or ends the running one if the caller gave no mechanism.
 fn begin(
-    session: &Session,
+    session: &dyn SessionBackend,
     operation: CK_FLAGS,
     mechanism: Option<Mechanism>,
     init: impl FnOnce(&Mechanism) -> Result<(), hsm_core::Error>,

@@ -18,8 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cryptoki_sys::{CK_FLAGS, CK_RV, CKR_GENERAL_ERROR, CKR_OK};
 
+use crate::backend::SessionBackend;
 use crate::error::Error;
-use hsm_core::Session;
 
 /// Runs a `C_` function: stops panics, and turns an error into its `CKR_` value and one log line.
 ///
@@ -43,7 +43,11 @@ fn enter(name: &'static str, f: impl FnOnce() -> Result<(), Error>) -> CK_RV {
 
 /// Ends the session's operation when the arguments of a call on it are bad: a call that fails for
 /// any reason but `CKR_BUFFER_TOO_SMALL` ends it, and the core does not see these calls.
-fn ending(session: &Session, operation: CK_FLAGS, call: impl FnOnce() -> Result<(), Error>) -> Result<(), Error> {
+fn ending(
+    session: &dyn SessionBackend,
+    operation: CK_FLAGS,
+    call: impl FnOnce() -> Result<(), Error>,
+) -> Result<(), Error> {
     let outcome = call();
     if let Err(Error::Core(hsm_core::Error::ArgumentsBad(_))) = outcome {
         session.cancel(operation)?;

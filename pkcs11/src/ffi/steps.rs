@@ -61,7 +61,7 @@ macro_rules! ck_steps {
     }};
     ($inputs:tt session $name:ident($handle:ident) ends($operation:ident) $($rest:tt)*) => {{
         let $name = process::library()?.session($handle)?.session;
-        ending(&$name, $operation, || ck_steps!($inputs $($rest)*))
+        ending(&*$name, $operation, || ck_steps!($inputs $($rest)*))
     }};
     ($inputs:tt session $name:ident($handle:ident) $($rest:tt)*) => {{
         let $name = process::library()?.session($handle)?.session;

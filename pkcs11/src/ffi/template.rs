@@ -5,8 +5,8 @@ use hsm_types::{AttributeType, Template, Value, is_nested};
 use zeroize::Zeroizing;
 
 use super::buffer::{checked_len, copy_out};
+use crate::backend;
 use crate::error::Error;
-use hsm_core::ObjectView;
 
 /// The most attributes that one template can hold, those of nested templates included: the standard
 /// has fewer than 200 types, and a type may occur once only in each.
@@ -103,19 +103,26 @@ impl Attributes {
         Ok(Self { start, count: checked_count(start, count)? })
     }
 
+    /// The types of the template's attributes.
+    pub(crate) fn kinds(&self) -> Vec<AttributeType> {
+        // SAFETY: each index is below the caller's count, so the attribute is readable by `new`'s contract.
+        let read = |index| unsafe { self.start.wrapping_add(index).read_unaligned() };
+        (0..self.count).map(|index| AttributeType(read(index).type_)).collect()
+    }
+
     /// Fills the template from an object, through to its end.
     ///
     /// # Errors
     /// One of [`hsm_core::Error::AttributeSensitive`], [`hsm_core::Error::AttributeTypeInvalid`] and
     /// [`hsm_core::Error::BufferTooSmall`], in this order of preference, if any attribute met it.
-    pub(crate) fn fill(&self, object: &ObjectView) -> Result<(), Error> {
+    pub(crate) fn fill(&self, object: &backend::Attributes) -> Result<(), Error> {
         let mut worst = Worst::default();
         for index in 0..self.count {
             let at = self.start.wrapping_add(index);
             // SAFETY: `index` is below the caller's count, so the attribute is readable by `new`'s contract.
             let mut attribute = unsafe { at.read_unaligned() };
             let kind = AttributeType(attribute.type_);
-            let filled = match object.attribute(kind) {
+            let filled = match object.value(kind) {
                 // SAFETY: the attribute's value is writable by `new`'s contract.
                 Ok(bytes) if is_nested(kind) => unsafe { fill_nested(&mut attribute, bytes) },
                 // SAFETY: as above.
