@@ -1,4 +1,5 @@
 //! HSMs over the HSM protocol: through the client, and through the PKCS#11 library with pkcs11-tool.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};

@@ -102,7 +102,7 @@ mod tests {
     fn request(length: usize) -> Request {
         let mut request = Request::default();
         request.function = 21;
-        request.data = (0..length).map(|at| (at % 251) as u8).collect();
+        request.data = (0..=250).cycle().take(length).collect();
         request
     }
 
