@@ -20,6 +20,7 @@
 //! scope = "management"               # the default, or "everything": each use of a key too
 //!
 //! [[cluster]]                        # a cluster of HSMs, one slot each
+//! id = "cluster-q3m7txk2wdn"         # for `kinko --cluster-id`
 //! slot = 100                         # 1000, 1001, … in this order if left out
 //! sockets = ["/run/kinko/hsm.sock"]  # HSMs of this host
 //! servers = ["127.0.1.10:2223"]      # HSMs over TLS
@@ -31,10 +32,10 @@
 //! A file that names clusters and no `directory` shows the clusters' slots only.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use hsm_client::ClusterConfig;
 use hsm_core::crypto::kdf::KdfCost;
 use hsm_core::object::policy::ExtractionPolicy;
 use hsm_core::user::PasswordPolicy;
@@ -60,7 +61,7 @@ pub(crate) struct Config {
     kdf_cost: KdfCost,
     audit: AuditScope,
     /// The clusters, in the order of the file.
-    pub(crate) clusters: Vec<ClusterConfig>,
+    pub(crate) clusters: Vec<(SlotId, ClusterConfig)>,
     /// Whether the tokens of the folder have slots.
     pub(crate) embedded: Embedded,
 }
@@ -71,17 +72,6 @@ pub(crate) enum Embedded {
     Shown,
     /// The file names clusters and no folder.
     Hidden,
-}
-
-/// Where a cluster is. Paths are absolute.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ClusterConfig {
-    pub(crate) slot: SlotId,
-    pub(crate) sockets: Vec<PathBuf>,
-    pub(crate) servers: Vec<SocketAddr>,
-    pub(crate) ca_file: Option<PathBuf>,
-    /// Certificate and key.
-    pub(crate) client: Option<(PathBuf, PathBuf)>,
 }
 
 /// The slot of the first cluster that names none: far from the tokens of the folder, which are numbered from 0.
@@ -129,56 +119,20 @@ struct File {
     #[serde(default)]
     audit: Audit,
     #[serde(default)]
-    cluster: Vec<Cluster>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cluster {
-    slot: Option<u64>,
-    #[serde(default)]
-    sockets: Vec<PathBuf>,
-    #[serde(default)]
-    servers: Vec<SocketAddr>,
-    ca_file: Option<PathBuf>,
-    client_cert_file: Option<PathBuf>,
-    client_key_file: Option<PathBuf>,
-}
-
-impl Cluster {
-    /// The valid form, with paths that start at `folder`.
-    fn valid(&self, index: u64, folder: &Path) -> Result<ClusterConfig, &'static str> {
-        if self.sockets.is_empty() && self.servers.is_empty() {
-            return Err("it names neither sockets nor servers");
-        }
-        if !self.servers.is_empty() && self.ca_file.is_none() {
-            return Err("servers need ca_file, the cluster's trust anchor (customerCA.crt)");
-        }
-        let client = match (&self.client_cert_file, &self.client_key_file) {
-            (Some(certificate), Some(key)) => Some((folder.join(certificate), folder.join(key))),
-            (None, None) => None,
-            _ => return Err("client_cert_file and client_key_file go together"),
-        };
-        Ok(ClusterConfig {
-            slot: SlotId(self.slot.unwrap_or(FIRST_CLUSTER_SLOT.saturating_add(index))),
-            sockets: self.sockets.iter().map(|socket| folder.join(socket)).collect(),
-            servers: self.servers.clone(),
-            ca_file: self.ca_file.as_ref().map(|file| folder.join(file)),
-            client,
-        })
-    }
+    cluster: Vec<ClusterConfig>,
 }
 
 /// The clusters of a file; no two in one slot.
-fn clusters(file: &File, folder: &Path) -> Result<Vec<ClusterConfig>, String> {
-    let mut valid: Vec<ClusterConfig> = Vec::new();
+fn clusters(file: &File, folder: &Path) -> Result<Vec<(SlotId, ClusterConfig)>, String> {
+    let mut valid: Vec<(SlotId, ClusterConfig)> = Vec::new();
     for (index, cluster) in (0_u64..).zip(&file.cluster) {
-        let cluster =
-            cluster.valid(index, folder).map_err(|rule| format!("number {}: {rule}", index.saturating_add(1)))?;
-        if valid.iter().any(|other| other.slot == cluster.slot) {
-            return Err(format!("slot {} is taken twice", cluster.slot.0));
+        let number = index.saturating_add(1);
+        let cluster = cluster.resolved(folder).map_err(|rule| format!("number {number}: {rule}"))?;
+        let slot = SlotId(cluster.slot.unwrap_or(FIRST_CLUSTER_SLOT.saturating_add(index)));
+        if valid.iter().any(|(other, _)| *other == slot) {
+            return Err(format!("slot {} is taken twice", slot.0));
         }
-        valid.push(cluster);
+        valid.push((slot, cluster));
     }
     Ok(valid)
 }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod cluster;
+mod config;
 mod connection;
 mod error;
 pub mod frame;
@@ -16,6 +17,7 @@ mod stream;
 mod tls;
 
 pub use cluster::{Cluster, Settings};
+pub use config::ClusterConfig;
 pub use error::Error;
 pub use session::{Access, Fill, Revealed, Session};
 pub use stream::Endpoint;

@@ -4,6 +4,7 @@ mod audit_verify;
 mod backup_create;
 mod backup_restore;
 mod backup_verify;
+mod cluster_activate;
 mod completions;
 mod crypto_sign;
 mod crypto_verify;
@@ -88,6 +89,7 @@ const fn row<C: Run>() -> Definition {
 
 /// The table.
 pub static COMMANDS: &[Definition] = &[
+    row::<cluster_activate::ClusterActivate>(),
     row::<login::LogIn>(),
     row::<logout::LogOut>(),
     row::<user_list::UserList>(),
@@ -119,6 +121,7 @@ pub static COMMANDS: &[Definition] = &[
 
 /// What groups of commands are about.
 pub const GROUPS: &[(&[&str], &str)] = &[
+    (&["cluster"], "Manage the cluster"),
     (&["user"], "Manage users"),
     (&["key"], "Manage keys"),
     (&["key", "generate-symmetric"], "Generate a secret key"),

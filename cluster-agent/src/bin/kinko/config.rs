@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hsm_client::ClusterConfig;
 use hsm_core::crypto::kdf::KdfCost;
 use hsm_core::object::policy::ExtractionPolicy;
 use hsm_core::user::PasswordPolicy;
@@ -20,6 +21,8 @@ const SYSTEM_DIRECTORY: &str = "/var/lib/kinko";
 pub struct Config {
     /// The core's settings, the tokens' directory among them.
     pub settings: Settings,
+    /// The clusters, with absolute paths.
+    pub clusters: Vec<ClusterConfig>,
     /// The file it was read from, if there is one.
     pub file: Option<PathBuf>,
 }
@@ -36,6 +39,8 @@ struct File {
     token: Token,
     #[serde(default)]
     audit: Audit,
+    #[serde(default)]
+    cluster: Vec<ClusterConfig>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -119,7 +124,13 @@ impl Config {
             let path = path.as_deref().unwrap_or(beside).display();
             Failure::Configuration(format!("{path}: token.kdf_…: below 19456 KiB or 2 passes, or far too much"))
         })?;
-        Ok(Self { settings, file: path.filter(|_| text.is_some()) })
+        let broken = |rule| {
+            let path = path.as_deref().unwrap_or(beside).display();
+            Failure::Configuration(format!("{path}: [[cluster]]: {rule}"))
+        };
+        let resolved = file.cluster.iter().map(|cluster| cluster.resolved(beside).map_err(broken));
+        let clusters = resolved.collect::<Result<_, _>>()?;
+        Ok(Self { settings, clusters, file: path.filter(|_| text.is_some()) })
     }
 }
 

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use clap::ArgMatches;
+use hsm_client::{Cluster, ClusterConfig};
 use hsm_core::{Slot, Token, TokenDirectory};
 use hsm_types::SlotId;
 
 use crate::config::Config;
-use crate::door::{Door, Embedded};
+use crate::door::{Door, Embedded, Remote};
 use crate::failure::Failure;
 use crate::role::RoleName;
 
@@ -87,9 +88,36 @@ impl Context {
         if let Some(door) = self.door.borrow().as_ref() {
             return Ok(Rc::clone(door));
         }
-        let door: Rc<dyn Door> = Rc::new(Embedded::open(&self.token()?.token)?);
+        let door: Rc<dyn Door> = match self.cluster(&Config::load()?)? {
+            Some(cluster) => Rc::new(Remote::new(cluster)),
+            None => Rc::new(Embedded::open(&self.token()?.token)?),
+        };
         *self.door.borrow_mut() = Some(Rc::clone(&door));
         Ok(door)
+    }
+
+    /// The cluster that was chosen: the one that `--cluster-id` names, or the only one, unless a token was named.
+    fn cluster(&self, config: &Config) -> Result<Option<Arc<Cluster>>, Failure> {
+        let wanted = self.options.cluster_id.as_deref();
+        let chosen = match (wanted, config.clusters.as_slice()) {
+            (None, _) if self.options.use_token.is_some() => None,
+            (None, []) => None,
+            (None, [only]) => Some(only),
+            (None, several) => {
+                return Err(Failure::Input(format!(
+                    "{} clusters are configured: choose one with --cluster-id",
+                    several.len()
+                )));
+            }
+            (Some(id), clusters) => {
+                let named = clusters.iter().find(|cluster| cluster.id.as_deref() == Some(id));
+                Some(named.ok_or_else(|| {
+                    let file = config.file.as_ref().map_or("kinko.toml".to_owned(), |file| file.display().to_string());
+                    Failure::Configuration(format!("{file}: no [[cluster]] has id = \"{id}\""))
+                })?)
+            }
+        };
+        Ok(chosen.map(ClusterConfig::cluster).transpose()?)
     }
 
     /// All tokens of this machine's user.

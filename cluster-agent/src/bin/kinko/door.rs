@@ -1,13 +1,23 @@
 //! The one way from a command to an HSM.
 
 mod embedded;
+mod remote;
 
-use hsm_core::{Role, UserSummary};
+use hsm_core::Role;
 use hsm_types::{AttributeType, Mechanism, ObjectId, Template};
 
 use crate::failure::Failure;
 
 pub use embedded::Embedded;
+pub use remote::Remote;
+
+/// A user, as a list shows it.
+pub struct Account {
+    pub name: String,
+    /// `admin`, `crypto-user`, or `unactivated-admin` before a cluster is activated.
+    pub role: &'static str,
+    pub locked: bool,
+}
 
 /// An HSM, or a cluster of them, as the commands see it. One login at a time.
 pub trait Door {
@@ -19,7 +29,9 @@ pub trait Door {
     fn who(&self) -> Option<(Role, String)>;
 
     /// All users, by role and name. Needs no login.
-    fn users(&self) -> Result<Vec<UserSummary>, Failure>;
+    fn users(&self) -> Result<Vec<Account>, Failure>;
+    /// Gives a cluster that waits for it its first administrator's password.
+    fn activate(&self, password: &[u8]) -> Result<(), Failure>;
     /// Creates a user; for an administrator.
     fn create_user(&self, role: Role, name: &str, password: &[u8]) -> Result<(), Failure>;
     /// Deletes a user; for an administrator.

@@ -11,6 +11,12 @@ pub enum Failure {
     /// A login was refused.
     #[error("Login failed: {0}")]
     Login(hsm_core::Error),
+    /// A cluster refused or could not be reached.
+    #[error("{0}")]
+    Cluster(#[from] hsm_client::Error),
+    /// A login to a cluster was refused.
+    #[error("Login failed: {0}")]
+    ClusterLogin(hsm_client::Error),
     /// A filter that has to select one key selects another number.
     #[error("Key selection criteria matched {0} keys. Refine selection criteria to select a single key.")]
     Selection(usize),

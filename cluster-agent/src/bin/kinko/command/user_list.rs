@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{Answer, Login, Run};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::role;
 
 /// No arguments.
 #[derive(clap::Args)]
@@ -23,7 +22,7 @@ impl Run for UserList {
             .map(|user| {
                 json!({
                     "username": user.name,
-                    "role": role::name(user.role),
+                    "role": user.role,
                     // A string, as CloudHSM has it.
                     "locked": user.locked.to_string(),
                     "mfa": [],

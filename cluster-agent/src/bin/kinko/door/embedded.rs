@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use hsm_core::{Error, Role, Session, Token, UserSummary, UserType};
+use hsm_core::{Error, Role, Session, Token, UserType};
 use hsm_types::{AttributeType, Mechanism, ObjectId, Template};
 
-use super::Door;
+use super::{Account, Door};
 use crate::failure::Failure;
+use crate::role;
 
 /// A session on a token of this machine.
 pub struct Embedded {
@@ -42,8 +43,13 @@ impl Door for Embedded {
         self.login.borrow().clone()
     }
 
-    fn users(&self) -> Result<Vec<UserSummary>, Failure> {
-        Ok(self.session.users()?)
+    fn users(&self) -> Result<Vec<Account>, Failure> {
+        let users = self.session.users()?.into_iter();
+        Ok(users.map(|user| Account { name: user.name, role: role::name(user.role), locked: user.locked }).collect())
+    }
+
+    fn activate(&self, _password: &[u8]) -> Result<(), Failure> {
+        Err(Failure::Input("this is a token, not a cluster: `token init` makes one with its administrator".to_owned()))
     }
 
     fn create_user(&self, role: Role, name: &str, password: &[u8]) -> Result<(), Failure> {
