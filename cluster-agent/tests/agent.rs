@@ -162,3 +162,97 @@ fn sigterm_ends_the_agent_in_peace() {
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     assert!(agent.process.wait().unwrap().success());
 }
+
+/// Runs a program of ours, or one that loads our library, against the clusters of `kinko.toml`.
+fn client(directory: &Path, program: &str, credentials: Option<(&str, &str)>, arguments: &[&str]) -> Output {
+    let mut client = Command::new(program);
+    client.args(arguments).env("KINKO_CONF", directory.join("kinko.toml"));
+    if let Some((role, pin)) = credentials {
+        client.env("CLOUDHSM_ROLE", role).env("CLOUDHSM_PIN", pin);
+    }
+    client.output().unwrap()
+}
+
+fn done(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// A cluster that the owner has claimed: with one HSM, INITIALIZED.
+fn claimed_cluster(agent: &Agent, directory: &Path) -> String {
+    let subnets = ["subnet-0a1b2c3d", "subnet-0b2c3d4e"];
+    let create = ["create-cluster", "--hsm-type", "hsm2m.medium", "--subnet-ids", subnets[0], subnets[1]];
+    let id = agent.aws(&create)["Cluster"]["ClusterId"].as_str().unwrap().to_owned();
+    agent.cluster_when(&id, |cluster| cluster["State"] == "UNINITIALIZED");
+    agent.aws(&["create-hsm", "--cluster-id", &id, "--availability-zone", "us-west-2a"]);
+    let ready = agent.cluster_when(&id, |cluster| cluster["Hsms"][0]["State"] == "ACTIVE");
+    let (signed, anchor) = fixture::sign(ready["Certificates"]["ClusterCsr"].as_str().unwrap());
+    std::fs::write(directory.join("signed.crt"), signed).unwrap();
+    std::fs::write(directory.join("customerCA.crt"), anchor).unwrap();
+    let file = |name: &str| format!("file://{}", directory.join(name).display());
+    let (signed, anchor) = (file("signed.crt"), file("customerCA.crt"));
+    agent.aws(&["initialize-cluster", "--cluster-id", &id, "--signed-cert", &signed, "--trust-anchor", &anchor]);
+    agent.cluster_when(&id, |cluster| cluster["State"] == "INITIALIZED");
+    id
+}
+
+/// Points `kinko.toml` at a cluster's HSMs, over TLS.
+fn configure_client(directory: &Path, cluster: &Value, port: u16) {
+    let servers = cluster["Hsms"].as_array().unwrap().iter();
+    let servers = servers.map(|hsm| format!("\"{}:{port}\"", hsm["EniIp"].as_str().unwrap())).collect::<Vec<_>>();
+    let id = cluster["ClusterId"].as_str().unwrap();
+    let text =
+        format!("[[cluster]]\nid = \"{id}\"\nservers = [{}]\nca_file = \"customerCA.crt\"\n", servers.join(", "));
+    std::fs::write(directory.join("kinko.toml"), text).unwrap();
+}
+
+#[test]
+fn a_deleted_key_is_used_again_in_a_cluster_made_from_a_backup() {
+    let directory = configured();
+    let path = directory.path();
+    let port = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let config = std::fs::read_to_string(path.join("agent.toml")).unwrap();
+    let config = config.replace("hsm_port = 0", &format!("hsm_port = {port}"));
+    std::fs::write(path.join("agent.toml"), config + "[token]\nkdf_memory_kib = 19456\nkdf_passes = 2\n").unwrap();
+    let agent = Agent::start(path);
+    let id = claimed_cluster(&agent, path);
+    configure_client(path, &agent.cluster_when(&id, |_| true), port);
+
+    let kinko = env!("CARGO_BIN_EXE_kinko");
+    assert!(done(&client(path, kinko, None, &["user", "list"])).contains("unactivated-admin"));
+    done(&client(path, kinko, None, &["cluster", "activate", "--password", "adminpass1"]));
+    agent.cluster_when(&id, |cluster| cluster["State"] == "ACTIVE");
+    let again = client(path, kinko, None, &["cluster", "activate", "--password", "adminpass1"]);
+    assert!(!again.status.success(), "{again:?}");
+    let admin = Some(("admin", "admin:adminpass1"));
+    let user = ["user", "create", "--username", "alice", "--role", "crypto-user", "--password", "alicepass1"];
+    done(&client(path, kinko, admin, &user));
+    let alice = Some(("crypto-user", "alice:alicepass1"));
+    let generate = ["key", "generate-symmetric", "aes", "--label", "precious", "--key-length-bytes", "32"];
+    done(&client(path, kinko, alice, &generate));
+
+    // Adding an HSM makes the backup that has the key.
+    agent.aws(&["create-hsm", "--cluster-id", &id, "--availability-zone", "us-west-2b"]);
+    let both = agent
+        .cluster_when(&id, |cluster| cluster["Hsms"].as_array().unwrap().iter().all(|hsm| hsm["State"] == "ACTIVE"));
+    assert_eq!(both["Hsms"].as_array().unwrap().len(), 2);
+    configure_client(path, &both, port);
+    let backups = || agent.aws(&["describe-backups", "--no-sort-ascending"])["Backups"].clone();
+    let backup = (0..60).map(|_| backups()).find(|all| {
+        let all = all.as_array().unwrap();
+        all.len() == 2 && all.iter().all(|backup| backup["BackupState"] == "READY")
+    });
+    let backup = backup.expect("two backups")[0]["BackupId"].as_str().unwrap().to_owned();
+    done(&client(path, kinko, alice, &["key", "delete", "--filter", "attr.label=precious"]));
+    let listed = |path: &Path| done(&client(path, kinko, alice, &["key", "list", "--filter", "attr.label=precious"]));
+    assert!(!listed(path).contains("precious"));
+
+    let create = ["create-cluster", "--hsm-type", "hsm2m.medium", "--source-backup-id", &backup, "--subnet-ids"];
+    let made = agent.aws(&[&create[..], &["subnet-0a1b2c3d", "subnet-0b2c3d4e"]].concat());
+    let clone = made["Cluster"]["ClusterId"].as_str().unwrap().to_owned();
+    agent.cluster_when(&clone, |cluster| cluster["State"] == "ACTIVE");
+    agent.aws(&["create-hsm", "--cluster-id", &clone, "--availability-zone", "us-west-2a"]);
+    let ready = agent.cluster_when(&clone, |cluster| cluster["Hsms"][0]["State"] == "ACTIVE");
+    configure_client(path, &ready, port);
+    assert!(listed(path).contains("precious"), "the clone does not have the key");
+}
