@@ -247,7 +247,9 @@ fn garbage_costs_the_others_nothing() {
 }
 
 fn library() -> PathBuf {
-    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/release/libkinko_pkcs11.so");
+    // Beside the folder of the test programs.
+    let program = std::env::current_exe().unwrap();
+    let library = program.ancestors().nth(2).unwrap().join("libkinko_pkcs11.so");
     assert!(library.exists(), "{} is missing: run `cargo build --release` first", library.display());
     library
 }
