@@ -367,3 +367,102 @@ fn another_owners_certificate_and_an_expired_one_are_refused_by_name() {
     let refused = over_tls(&expired, &expired.anchor()).unwrap_err();
     assert!(refused.to_string().contains("Expired"), "{refused}");
 }
+
+/// Numbers that look random and are the same in every run (xorshift).
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn bytes(&mut self, most: usize) -> Vec<u8> {
+        let length = usize::try_from(self.next()).unwrap() % (most + 1);
+        (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+}
+
+#[test]
+fn requests_of_nonsense_are_answered_and_harm_nobody() {
+    use hsm_types::wire::{CLIENT_LEN, Reply, Request, VERSION};
+    let fixture = Fixture::with_alice(1);
+    let neighbour = fixture.alice(&[0]);
+    let key = aes_key(&neighbour, "neighbour", true);
+    let mut stream = std::os::unix::net::UnixStream::connect(fixture.socket(0)).unwrap();
+    let mut ask = |request: &Request| -> Reply {
+        hsm_client::frame::write(&mut stream, request).unwrap();
+        hsm_client::frame::read(&mut stream, std::time::Duration::from_secs(60)).unwrap().unwrap()
+    };
+    let mut hello = Request::default();
+    hello.function = Function::Hello.code();
+    hello.number = VERSION;
+    hello.data = vec![5; CLIENT_LEN];
+    assert_eq!(ask(&hello).rv, 0);
+    let mut open = Request::default();
+    open.function = Function::OpenSession.code();
+    open.number = 1;
+    let session = ask(&open).number;
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    for round in 0..4000_usize {
+        let mut request = Request::default();
+        request.function = Function::ALL[round % Function::ALL.len()].code();
+        if [Function::Activate.code(), Function::Login.code()].contains(&request.function) {
+            continue;
+        }
+        request.session = if numbers.next().is_multiple_of(8) { numbers.next() } else { session };
+        request.mechanism = (numbers.next().is_multiple_of(2)).then(|| numbers.bytes(64));
+        request.objects = (0..numbers.next() % 3)
+            .map(|_| if numbers.next().is_multiple_of(2) { key.0 } else { numbers.next() })
+            .collect();
+        request.templates = (0..numbers.next() % 3).map(|_| numbers.bytes(64)).collect();
+        request.data = numbers.bytes(64);
+        request.more = (numbers.next().is_multiple_of(2)).then(|| numbers.bytes(64));
+        request.room = (numbers.next().is_multiple_of(2)).then(|| numbers.next());
+        request.number = numbers.next() >> (numbers.next() % 64);
+        request.numbers = (0..numbers.next() % 5).map(|_| numbers.next() % 0x700).collect();
+        let reply = ask(&request);
+        assert_ne!(reply.rv, Rv::GENERAL_ERROR.0, "{request:?}");
+    }
+    begin(&neighbour, key).unwrap();
+    encrypt(&neighbour).unwrap();
+}
+
+#[test]
+fn a_hostile_or_silent_hsm_is_an_error_and_no_hang() {
+    use std::io::{Read as _, Write as _};
+    let mut numbers = Numbers(0x1234_5678_9abc_def1);
+    let mut answers =
+        vec![None, Some(vec![0xff; 40]), Some(vec![0, 0, 0, 1]), Some(Vec::new()), Some(b"HTTP/1.1 400\r\n".to_vec())];
+    answers.extend((0..20).map(|_| Some(numbers.bytes(60))));
+    for answer in answers {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("hsm.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let silent = answer.is_none();
+        let served = std::thread::Builder::new().spawn(move || {
+            let mut kept = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut first = [0];
+                if stream.read(&mut first).unwrap_or(0) == 0 {
+                    // The test's own knock: it is over.
+                    return;
+                }
+                if let Some(answer) = &answer {
+                    let _ = stream.write_all(answer);
+                } else {
+                    kept.push(stream);
+                }
+            }
+        });
+        let mut settings = hsm_client::Settings::default_for(vec![Endpoint::Unix(path.clone())]);
+        settings.call_timeout = std::time::Duration::from_millis(50);
+        let cluster = Cluster::new(settings).unwrap();
+        let refused = cluster.users().unwrap_err();
+        assert_eq!(refused.rv(), Rv::DEVICE_ERROR, "silent: {silent}, {refused}");
+        drop(std::os::unix::net::UnixStream::connect(&path).unwrap());
+        served.unwrap().join().unwrap();
+    }
+}
