@@ -2,6 +2,7 @@
 //!
 //! Every command is a file in `command/`, listed in the table [`command::COMMANDS`]. What a command does with an HSM
 //! goes through the one trait [`door::Door`].
+#![allow(rustdoc::invalid_html_tags, reason = "the comments on arguments are the help texts, for terminals")]
 #![forbid(unsafe_code)]
 
 mod attribute;
