@@ -54,6 +54,10 @@ fn on_session(client: &Client, function: Function, request: &mut Request, reply:
     }
 }
 
+/// A cluster has no default user: its users have names, and passwords from the beginning. Programs that look for this
+/// flag before they log in would otherwise not try.
+const CKF_USER_PIN_INITIALIZED: u64 = 1 << 3;
+
 /// `CKU_…`.
 const fn user_type(number: u64) -> Result<UserType, Error> {
     match number {
@@ -69,7 +73,7 @@ fn describe(client: &Client) -> Result<TokenInfoReply, Error> {
     Ok(TokenInfoReply {
         label: info.label.to_vec(),
         serial: info.serial.to_vec(),
-        flags: info.flags,
+        flags: info.flags | CKF_USER_PIN_INITIALIZED,
         max_sessions: number(client.sessions_at_most()),
         sessions: info.session_count,
         rw_sessions: info.rw_session_count,
