@@ -222,6 +222,21 @@ fn a_session_outlives_its_hsm_and_says_what_died_with_it() {
 }
 
 #[test]
+fn a_login_ends_with_the_last_session_even_when_its_hsm_is_dead() {
+    let fixture = Fixture::with_alice(2);
+    let cluster = fixture.client(&[0, 1]);
+    let session = cluster.open_session(Access::ReadWrite).unwrap();
+    session.login(CRYPTO_USER, Some(b"alice"), b"alicepass1").unwrap();
+    fixture.stop(0);
+    fixture.stop(1);
+    session.close().unwrap();
+    fixture.start(0);
+    fixture.start(1);
+    // CKS_RW_PUBLIC_SESSION.
+    assert_eq!(cluster.open_session(Access::ReadWrite).unwrap().state().unwrap(), 2);
+}
+
+#[test]
 fn a_client_without_any_hsm_is_told_which_ones_it_tried() {
     let fixture = Fixture::with_alice(1);
     let session = fixture.alice(&[0]);

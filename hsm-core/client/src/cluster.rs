@@ -1,6 +1,7 @@
 //! A cluster: which HSM is spoken to, and the pool of connections to it.
 
 use std::io;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,8 @@ pub struct Cluster {
     pool: Mutex<Pool>,
     freed: Condvar,
     pub(crate) login: Login,
+    /// Open sessions of this process. With the last one goes the login, whether or not its HSM is there to be told.
+    pub(crate) sessions: AtomicUsize,
 }
 
 /// The connections to the HSM that is spoken to now.
@@ -88,6 +91,7 @@ impl Cluster {
             pool: Mutex::new(Pool { generation: 1, current, idle: Vec::new(), open: 0 }),
             freed: Condvar::new(),
             login: Login::default(),
+            sessions: AtomicUsize::new(0),
         }))
     }
 

@@ -1,5 +1,6 @@
 //! Sessions on a cluster.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use hsm_types::wire::{Function, Repeat, Reply, Request, encode_mechanism};
@@ -75,6 +76,7 @@ impl Session {
             match session.bind() {
                 Ok(bound) => {
                     *session.bound.lock()? = Some(bound);
+                    session.cluster.sessions.fetch_add(1, Ordering::AcqRel);
                     return Ok(session);
                 }
                 Err(Failure::NotSent(Error::SessionClosed)) => {}
@@ -157,15 +159,11 @@ impl Session {
         let mut request = Request::default();
         request.function = Function::CloseSession.code();
         request.session = bound.number;
+        if self.cluster.sessions.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.cluster.login.forget()?;
+        }
         match self.cluster.exchange(Some(bound.generation), &request) {
-            Ok((mut reply, _)) => {
-                // The HSM says how many sessions of ours are left: with the last one goes the login.
-                if std::mem::take(&mut reply.number) == 0 {
-                    self.cluster.login.forget()?;
-                }
-                Ok(())
-            }
-            Err(Failure::NotSent(_) | Failure::Lost(_)) => Ok(()),
+            Ok(_) | Err(Failure::NotSent(_) | Failure::Lost(_)) => Ok(()),
         }
     }
 
